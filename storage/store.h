@@ -1,0 +1,62 @@
+/*
+ * A store: the dumb object space below a repository. Objects are immutable byte strings under
+ * '/'-separated keys of [A-Za-z0-9._-] (no part empty, "." or ".."), at most HF_STORE_KEY_MAX
+ * bytes. Nothing here knows of chunks, packs or keys.
+ *
+ * An object is visible whole or not at all, and durable when put returns. Any thread may call any
+ * function of an open store at the same time, several processes may use one store.
+ * Errors name the store and the key. HF_NOT_FOUND, HF_EXISTS, HF_DENIED, HF_NO_SPACE and
+ * HF_UNREACHABLE are told apart; what can pass was retried before it is reported.
+ *
+ * Implementers see storage/store_driver.h.
+ */
+#ifndef HF_STORAGE_STORE_H
+#define HF_STORAGE_STORE_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct hf_store;
+
+enum { HF_STORE_KEY_MAX = 255 };
+
+enum hf_put_mode {
+    HF_PUT_CREATE,  /* HF_EXISTS when the key is taken */
+    HF_PUT_REPLACE, /* put in its place at once; a reader sees the old or the new one */
+};
+
+struct hf_store_stat {
+    uint64_t size;
+    int64_t mtime; /* ns since 1970 UTC, by the store's clock */
+};
+
+/* Called for each object in no particular order; an error ends the listing. key is borrowed. */
+typedef enum hf_status hf_store_list_fn(void *ctx, const char *key,
+                                        const struct hf_store_stat *stat, struct hf_error *err);
+
+enum hf_status hf_store_put(struct hf_store *store, const char *key, const void *data, size_t len,
+                            enum hf_put_mode mode, struct hf_error *err) HF_WARN_UNUSED;
+/* Exactly len bytes from offset, appended to out; fewer there: HF_DAMAGED. */
+enum hf_status hf_store_get(struct hf_store *store, const char *key, uint64_t offset, size_t len,
+                            struct hf_buf *out, struct hf_error *err) HF_WARN_UNUSED;
+/* The whole object, appended to out; larger than max: HF_DAMAGED. */
+enum hf_status hf_store_get_all(struct hf_store *store, const char *key, size_t max,
+                                struct hf_buf *out, struct hf_error *err) HF_WARN_UNUSED;
+/* Every key that begins with prefix ("packs/", "" for all). Leftover temporary objects of a
+ * killed writer are not listed. */
+enum hf_status hf_store_list(struct hf_store *store, const char *prefix, hf_store_list_fn *fn,
+                             void *ctx, struct hf_error *err) HF_WARN_UNUSED;
+enum hf_status hf_store_stat(struct hf_store *store, const char *key, struct hf_store_stat *out,
+                             struct hf_error *err) HF_WARN_UNUSED;
+/* An absent key is no error. */
+enum hf_status hf_store_delete(struct hf_store *store, const char *key, struct hf_error *err)
+    HF_WARN_UNUSED;
+/* "directory /var/lib/holdfast"; borrowed from the store. */
+const char *hf_store_name(const struct hf_store *store);
+void hf_store_close(struct hf_store *store);
+HF_DEFINE_AUTO_PTR(hf_store, hf_store_close)
+
+#endif

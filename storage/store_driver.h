@@ -1,0 +1,32 @@
+/*
+ * What a store implementation provides. A driver's struct begins with a struct hf_store, set up
+ * by hf_store_setup; keys are valid (checked in storage/store.c) before a driver sees them.
+ * Semantics of every function: storage/store.h. get with len HF_STORE_WHOLE means the whole
+ * object, refused when larger than max.
+ */
+#ifndef HF_STORAGE_STORE_DRIVER_H
+#define HF_STORAGE_STORE_DRIVER_H
+
+#include "storage/store.h"
+
+struct hf_store_driver {
+    enum hf_status (*put)(struct hf_store *store, const char *key, const void *data, size_t len,
+                          enum hf_put_mode mode, struct hf_error *err);
+    enum hf_status (*get)(struct hf_store *store, const char *key, uint64_t offset, size_t len,
+                          struct hf_buf *out, struct hf_error *err);
+    enum hf_status (*get_all)(struct hf_store *store, const char *key, size_t max,
+                              struct hf_buf *out, struct hf_error *err);
+    enum hf_status (*list)(struct hf_store *store, const char *prefix, hf_store_list_fn *fn,
+                           void *ctx, struct hf_error *err);
+    enum hf_status (*stat)(struct hf_store *store, const char *key, struct hf_store_stat *out,
+                           struct hf_error *err);
+    enum hf_status (*remove)(struct hf_store *store, const char *key, struct hf_error *err);
+    void (*close)(struct hf_store *store); /* frees the driver's struct */
+};
+
+struct hf_store {
+    const struct hf_store_driver *driver;
+    char *name; /* owned; freed by hf_store_close before driver->close */
+};
+
+#endif
