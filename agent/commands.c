@@ -1,0 +1,197 @@
+/* The table of commands (options.h). */
+#include "agent/options.h"
+
+#define BIT HF_OPTION_BIT
+#define REPOSITORY                                                                                 \
+    (BIT(HF_OPT_REPOSITORY) | BIT(HF_OPT_PASSPHRASE_FILE) | BIT(HF_OPT_PASSPHRASE_COMMAND) |       \
+     BIT(HF_OPT_IDENTITY_FILE) | BIT(HF_OPT_FINGERPRINT))
+#define PARTS (BIT(HF_OPT_DATABASE) | BIT(HF_OPT_SCHEMA) | BIT(HF_OPT_TABLE))
+
+static const struct hf_command commands[HF_COMMAND_COUNT] = {
+    [HF_COMMAND_INIT] =
+        {.name = "init",
+         .operands = "",
+         .summary = "Make a repository",
+         .about = "Makes an encrypted repository in an empty directory. Its first key opens "
+                  "everything; it is wrapped under the passphrase, which is asked for twice when "
+                  "it is not given otherwise. Nothing in the repository can be read without "
+                  "it: keep a copy where you would still find it after losing this machine.\n\n"
+                  "The fingerprint that is printed identifies the repository; put it into the "
+                  "configuration to refuse any other.",
+         .examples = "holdfast init --repository /var/lib/holdfast",
+         .options = BIT(HF_OPT_REPOSITORY) | BIT(HF_OPT_PASSPHRASE_FILE) |
+                    BIT(HF_OPT_PASSPHRASE_COMMAND) | BIT(HF_OPT_CIPHER)},
+    [HF_COMMAND_BACKUP] =
+        {.name = "backup",
+         .operands = "[JOB|SOURCE|URL...]",
+         .summary = "Back up sources into a repository",
+         .about = "Backs up the sources of the jobs, or the sources, that are named; without a "
+                  "name all jobs of the configuration, or all its sources where it has no jobs. "
+                  "A postgresql:// URL is a source of its own: it needs no configuration, only "
+                  "--repository; without a database in it, it means every database of the "
+                  "server.\n\n"
+                  "A snapshot appears only when everything was captured and is durable. A run "
+                  "that was killed leaves no snapshot; the next one finds what was stored and "
+                  "does not send it again.\n\n"
+                  "The options that choose databases, schemas and tables, and --name, --bin-dir, "
+                  "--split and --lock-timeout, are for a URL; a source of the configuration has "
+                  "them there.",
+         .examples = "holdfast backup\n"
+                     "holdfast backup nightly\n"
+                     "holdfast backup postgresql://backup@db/app --repository /srv/backups",
+         .options = REPOSITORY | PARTS | BIT(HF_OPT_NAME) | BIT(HF_OPT_EXCLUDE_SCHEMA) |
+                    BIT(HF_OPT_EXCLUDE_TABLE) | BIT(HF_OPT_EXCLUDE_DATA) | BIT(HF_OPT_BIN_DIR) |
+                    BIT(HF_OPT_SPLIT) | BIT(HF_OPT_LOCK_TIMEOUT) | BIT(HF_OPT_JOBS) |
+                    BIT(HF_OPT_MEMORY) | BIT(HF_OPT_THREADS) | BIT(HF_OPT_LEVEL),
+         .max_operands = HF_OPERANDS_MAX},
+    [HF_COMMAND_RESTORE] =
+        {.name = "restore",
+         .operands = "SNAPSHOT",
+         .summary = "Restore a snapshot into a new database and compare it",
+         .about = "Restores into a new database, under a temporary name, which gets its real name "
+                  "when it is complete and what was read back from it equals what was fed "
+                  "to it. The snapshot then counts as proven. If the name is taken, that is "
+                  "refused, or with --replace the old database is renamed aside and kept.\n\n"
+                  "SNAPSHOT is SOURCE@latest, SOURCE@TIME (such as app@2026-11-21 or "
+                  "app@2026-11-21T02:00, UTC: the newest within it), an id, or the beginning of "
+                  "one.\n\n"
+                  "A snapshot of a whole server is restored with a URL without a database, or "
+                  "one database of it with --database.",
+         .examples = "holdfast restore app@latest --to app_restored\n"
+                     "holdfast restore app@2026-11-21 --to postgresql://admin@db2/app --jobs 4\n"
+                     "holdfast restore app@latest --to app_orders --table 'public.orders*'",
+         .options = REPOSITORY | PARTS | BIT(HF_OPT_TO) | BIT(HF_OPT_REPLACE) |
+                    BIT(HF_OPT_NO_OWNER) | BIT(HF_OPT_NO_ACL) | BIT(HF_OPT_NO_COMPARE) |
+                    BIT(HF_OPT_BIN_DIR) | BIT(HF_OPT_JOBS) | BIT(HF_OPT_MEMORY) |
+                    BIT(HF_OPT_THREADS),
+         .required = BIT(HF_OPT_TO),
+         .min_operands = 1,
+         .max_operands = 1},
+    [HF_COMMAND_LIST] = {.name = "list",
+                         .operands = "[SOURCE]",
+                         .summary = "List the snapshots of a repository",
+                         .about = "Lists snapshots, oldest first: id, time, source, state, how "
+                                  "much was read and how much of it was new to the repository. A "
+                                  "snapshot is stored, then checked (every byte read back and "
+                                  "authenticated), then proven (restored and compared).",
+                         .examples = "holdfast list app",
+                         .options = REPOSITORY,
+                         .max_operands = 1},
+    [HF_COMMAND_SHOW] = {.name = "show",
+                         .operands = "SNAPSHOT",
+                         .summary = "Show what a snapshot holds",
+                         .about = "Shows a snapshot's properties, databases, and tables with "
+                                  "their rows and sizes.",
+                         .examples = "holdfast show app@latest",
+                         .options = REPOSITORY,
+                         .min_operands = 1,
+                         .max_operands = 1},
+    [HF_COMMAND_CHECK] =
+        {.name = "check",
+         .operands = "",
+         .summary = "Check a repository, and repair its index",
+         .about = "Checks header, keys, index, manifests, reference lists and packs. With "
+                  "--read-data every frame is read, opened and verified, which needs a reader "
+                  "key. With --no-key no passphrase is needed: objects named by their hash are "
+                  "read and hashed.\n\n"
+                  "--repair rebuilds a lost or damaged index from the packs, drops damaged packs "
+                  "from it (the next backup stores their content again), and says which "
+                  "snapshots they cost. Exits with 3 when something is damaged.",
+         .examples = "holdfast check --read-data=10%",
+         .options = REPOSITORY | BIT(HF_OPT_READ_DATA) | BIT(HF_OPT_REPAIR) | BIT(HF_OPT_NO_KEY)},
+    [HF_COMMAND_EXPORT] =
+        {.name = "export",
+         .operands = "SNAPSHOT",
+         .summary = "Write a snapshot as plain SQL",
+         .about = "Writes a script that psql -v ON_ERROR_STOP=1 restores on its own, to standard "
+                  "output or to a new file.",
+         .examples = "holdfast export app@latest | psql -v ON_ERROR_STOP=1 -d empty_database",
+         .options = REPOSITORY | PARTS | BIT(HF_OPT_NO_OWNER) | BIT(HF_OPT_NO_ACL) |
+                    BIT(HF_OPT_BIN_DIR) | BIT(HF_OPT_OUTPUT) | BIT(HF_OPT_MEMORY) |
+                    BIT(HF_OPT_THREADS),
+         .min_operands = 1,
+         .max_operands = 1},
+    [HF_COMMAND_KEY_LIST] = {.name = "key list",
+                             .operands = "",
+                             .summary = "List the keys of a repository",
+                             .about = "Lists the ways in: id, label, kind (passphrase or "
+                                      "recipient), role (reader or writer) and age.",
+                             .options = REPOSITORY},
+    [HF_COMMAND_KEY_ADD] =
+        {.name = "key add",
+         .operands = "",
+         .summary = "Add a passphrase or a recipient",
+         .about = "Adds a key. Needs a reader key. With --writer the new key can back up, list "
+                  "and check, but not read data: whoever breaks into a host that has only "
+                  "it cannot read the backups. The passphrase is asked for twice, or read from "
+                  "--new-passphrase-file; with --recipient there is none.",
+         .examples = "holdfast key add --writer --label web1 --new-passphrase-file web1.pass\n"
+                     "holdfast key add --label offline --recipient holdfast-recipient-1...",
+         .options = REPOSITORY | BIT(HF_OPT_WRITER) | BIT(HF_OPT_LABEL) |
+                    BIT(HF_OPT_NEW_PASSPHRASE_FILE) | BIT(HF_OPT_RECIPIENT)},
+    [HF_COMMAND_KEY_REMOVE] = {.name = "key remove",
+                               .operands = "KEY",
+                               .summary = "Remove a key",
+                               .about = "Removes a key by its id or the beginning of it. The last "
+                                        "reader key cannot be removed. Who had the key may have "
+                                        "copied what it opened: run \"key rotate\" to keep "
+                                        "what is written from now on from him.",
+                               .options = REPOSITORY,
+                               .min_operands = 1,
+                               .max_operands = 1},
+    [HF_COMMAND_KEY_ROTATE] = {.name = "key rotate",
+                               .operands = "",
+                               .summary = "Begin a new generation of keys",
+                               .about = "What is written from now on is sealed with new keys, "
+                                        "which every key of the repository is granted. Nothing "
+                                        "is rewritten.",
+                               .options = REPOSITORY},
+    [HF_COMMAND_KEY_EXPORT] = {.name = "key export",
+                               .operands = "KEY",
+                               .summary = "Write a key's record, still wrapped",
+                               .about = "Writes the record as it is stored: still protected by "
+                                        "its passphrase, so safe to keep elsewhere. Put back as "
+                                        "keys/ID it opens the repository again.",
+                               .options = REPOSITORY | BIT(HF_OPT_OUTPUT),
+                               .min_operands = 1,
+                               .max_operands = 1},
+    [HF_COMMAND_KEY_IDENTITY] = {.name = "key identity",
+                                 .operands = "",
+                                 .summary = "Make an identity and its recipient",
+                                 .about = "Makes an identity: a secret that opens repositories "
+                                          "without a passphrase, and its recipient, which is "
+                                          "public and given to \"key add --recipient\". With "
+                                          "--output the identity goes to that file and the "
+                                          "recipient to standard output.",
+                                 .examples = "holdfast key identity --output offline.identity",
+                                 .options = BIT(HF_OPT_OUTPUT)},
+    [HF_COMMAND_CONFIG_CHECK] = {.name = "config check",
+                                 .operands = "",
+                                 .summary = "Check the configuration file",
+                                 .about = "Reads the configuration as strictly as every command "
+                                          "does, and connects to nothing."},
+    [HF_COMMAND_DOCTOR] = {.name = "doctor",
+                           .operands = "[SOURCE...]",
+                           .summary = "Find out what is missing",
+                           .about = "Looks at everything a backup needs: the configuration, the "
+                                    "repository and its key, each server, its version, the right "
+                                    "pg_dump, privileges. Says in plain words what to do. Exits "
+                                    "with 4 if something is missing.",
+                           .options = REPOSITORY,
+                           .max_operands = HF_OPERANDS_MAX},
+    [HF_COMMAND_VERSION] = {.name = "version",
+                            .operands = "",
+                            .summary = "Show the version",
+                            .about = "Shows the version of the program and of the repository "
+                                     "format it writes."},
+    [HF_COMMAND_HELP] = {.name = "help",
+                         .operands = "[COMMAND]",
+                         .summary = "Show help for a command",
+                         .about = "The same as COMMAND --help.",
+                         .max_operands = 2},
+};
+
+const struct hf_command *hf_command(enum hf_command_id id)
+{
+    return &commands[id];
+}
