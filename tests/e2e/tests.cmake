@@ -1,0 +1,22 @@
+# End-to-end tests: the program against real servers, one file a topic. tests/servers/ fetches the
+# servers; each test starts private ones of its own and ends them.
+if(NOT TARGET holdfast)
+  return()
+endif()
+
+set(server_script ${CMAKE_CURRENT_SOURCE_DIR}/servers/postgres)
+foreach(version 13 15 18)
+  add_test(NAME server-${version} COMMAND ${server_script} fetch ${version})
+  set_tests_properties(server-${version} PROPERTIES LABELS e2e FIXTURES_SETUP servers
+    SKIP_RETURN_CODE ${skip} TIMEOUT 600 RESOURCE_LOCK fetch)
+endforeach()
+
+file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/e2e/test_*.py)
+foreach(source ${sources})
+  get_filename_component(name ${source} NAME_WE)
+  string(REPLACE "test_" "e2e-" name ${name})
+  add_test(NAME ${name} COMMAND /usr/bin/python3 ${source})
+  set_tests_properties(${name} PROPERTIES LABELS e2e FIXTURES_REQUIRED servers TIMEOUT 300
+    SKIP_RETURN_CODE ${skip}
+    ENVIRONMENT "HOLDFAST_BUILD=${CMAKE_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1")
+endforeach()
