@@ -1,0 +1,122 @@
+#include "tests/support/toc_builder.h"
+
+#include <stdlib.h>
+
+static const struct toc_item items[] = {
+    {7, HF_PG_SECTION_PRE_DATA, "SCHEMA", NULL, "sales", .defn = "CREATE SCHEMA sales;\n"},
+    {3, HF_PG_SECTION_PRE_DATA, "TABLE", "sales", "order \"x\"", .deps = {7}},
+    {9, HF_PG_SECTION_POST_DATA, "INDEX", "sales", "i", .deps = {3, 7}},
+    {12, HF_PG_SECTION_NONE, "COMMENT", NULL, "DATABASE shop", .deps = {0}},
+};
+enum { ITEMS = sizeof items / sizeof *items };
+
+static void check_items(const struct hf_pg_toc *toc, unsigned minor)
+{
+    assert_int_equal(toc->minor, minor);
+    assert_string_equal(toc->database, "shop");
+    assert_string_equal(toc->server_version, "15.4");
+    assert_int_equal(toc->count, ITEMS);
+    assert_string_equal(toc->entries[0].nspace, "");
+    assert_string_equal(toc->entries[0].defn, "CREATE SCHEMA sales;\n");
+    assert_string_equal(toc->entries[1].tag, "order \"x\"");
+    assert_string_equal(toc->entries[1].owner, "app");
+    assert_int_equal(toc->entries[2].section, HF_PG_SECTION_POST_DATA);
+    assert_int_equal(toc->entries[2].deps_count, 2);
+    assert_int_equal(toc->entries[2].deps[1], 7);
+    assert_int_equal(hf_pg_toc_find(toc, 9), 2);
+    assert_int_equal(hf_pg_toc_find(toc, 8), ITEMS);
+    assert_true(hf_pg_toc_is_special(&toc->entries[3]));
+    assert_false(hf_pg_toc_is_special(&toc->entries[0]));
+}
+
+static void parse_known_versions_gives_entries(void **state)
+{
+    (void)state;
+    for (unsigned minor = 14; minor <= 16; minor++) {
+        struct hf_error err = HF_ERROR_INIT;
+        HF_AUTO(hf_buf) b = HF_BUF_INIT;
+        HF_AUTO_PTR(hf_pg_toc) toc = NULL;
+
+        toc_build(&b, minor, "15.4", items, ITEMS);
+        assert_int_equal(hf_pg_toc_parse(b.data, b.len, &toc, &err), HF_OK);
+        check_items(toc, minor);
+    }
+}
+
+static void parse_other_version_is_unsupported(void **state)
+{
+    struct hf_error err = HF_ERROR_INIT;
+    HF_AUTO(hf_buf) b = HF_BUF_INIT;
+    struct hf_pg_toc *toc = NULL;
+
+    (void)state;
+    toc_build(&b, 17, "19.0", items, ITEMS);
+    assert_int_equal(hf_pg_toc_parse(b.data, b.len, &toc, &err), HF_UNSUPPORTED);
+    assert_non_null(strstr(err.text, "1.17"));
+    assert_null(toc);
+}
+
+static void parse_truncated_anywhere_is_damaged(void **state)
+{
+    struct hf_error err = HF_ERROR_INIT;
+    HF_AUTO(hf_buf) b = HF_BUF_INIT;
+
+    (void)state;
+    toc_build(&b, 16, "17.0", items, ITEMS);
+    for (size_t len = 0; len < b.len; len++) {
+        struct hf_pg_toc *toc = NULL;
+        uint8_t *copy = malloc(len + 1); /* exact, so that a read past its end is seen */
+
+        assert_non_null(copy);
+        memcpy(copy, b.data, len);
+        assert_int_equal(hf_pg_toc_parse(copy, len, &toc, &err), HF_DAMAGED);
+        assert_null(toc);
+        free(copy);
+    }
+}
+
+static void parse_flipped_bytes_never_reads_outside(void **state)
+{
+    struct hf_error err = HF_ERROR_INIT;
+    HF_AUTO(hf_buf) b = HF_BUF_INIT;
+
+    (void)state;
+    toc_build(&b, 15, "16.0", items, ITEMS);
+    for (size_t i = 0; i < b.len; i++)
+        for (int bit = 0; bit < 8; bit++) {
+            HF_AUTO_PTR(hf_pg_toc) toc = NULL;
+
+            b.data[i] ^= (uint8_t)(1u << bit);
+            if (hf_pg_toc_parse(b.data, b.len, &toc, &err) != HF_OK)
+                assert_null(toc);
+            b.data[i] ^= (uint8_t)(1u << bit);
+        }
+}
+
+static void parse_same_id_twice_is_damaged(void **state)
+{
+    static const struct toc_item twice[] = {
+        {4, HF_PG_SECTION_PRE_DATA, "TABLE", "public", "a", .deps = {0}},
+        {4, HF_PG_SECTION_PRE_DATA, "TABLE", "public", "b", .deps = {0}},
+    };
+    struct hf_error err = HF_ERROR_INIT;
+    HF_AUTO(hf_buf) b = HF_BUF_INIT;
+    struct hf_pg_toc *toc = NULL;
+
+    (void)state;
+    toc_build(&b, 14, "15.4", twice, 2);
+    assert_int_equal(hf_pg_toc_parse(b.data, b.len, &toc, &err), HF_DAMAGED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parse_known_versions_gives_entries),
+        cmocka_unit_test(parse_other_version_is_unsupported),
+        cmocka_unit_test(parse_truncated_anywhere_is_damaged),
+        cmocka_unit_test(parse_flipped_bytes_never_reads_outside),
+        cmocka_unit_test(parse_same_id_twice_is_damaged),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
