@@ -13,7 +13,7 @@
 #include <jansson.h>
 
 enum {
-    HF_MANIFEST_MAX = 64 << 20,  /* the JSON */
+    HF_MANIFEST_MAX = 16 << 20,  /* the JSON */
     HF_MANIFEST_NAME_MAX = 1024, /* bytes of source, kind, host */
     HF_MANIFEST_KEY_MAX = 96,    /* "snapshots/<time>-<id>" and its NUL */
 };
