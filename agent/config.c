@@ -1,0 +1,428 @@
+#include "agent/config.h"
+
+#include "agent/config_postgres.h"
+#include "agent/fields.h"
+#include "base/file.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static enum hf_status read_repositories(const struct hf_fields_file *file,
+                                        const struct hf_yaml *value, const char *where, void *out,
+                                        struct hf_error *err);
+static enum hf_status read_sources(const struct hf_fields_file *file, const struct hf_yaml *value,
+                                   const char *where, void *out, struct hf_error *err);
+static enum hf_status read_jobs(const struct hf_fields_file *file, const struct hf_yaml *value,
+                                const char *where, void *out, struct hf_error *err);
+static enum hf_status read_postgres(const struct hf_fields_file *file, const struct hf_yaml *value,
+                                    const char *where, void *out, struct hf_error *err);
+
+static const struct hf_field top_fields[] = {
+    {.key = "memory",
+     .type = HF_FIELD_SIZE,
+     .offset = offsetof(struct hf_config, memory),
+     .min = HF_CONFIG_MEMORY_MIN,
+     .max = HF_CONFIG_MEMORY_MAX},
+    {.key = "threads",
+     .type = HF_FIELD_NUMBER,
+     .offset = offsetof(struct hf_config, threads),
+     .min = 1,
+     .max = HF_CONFIG_THREADS_MAX},
+    {.key = "level",
+     .type = HF_FIELD_NUMBER,
+     .offset = offsetof(struct hf_config, level),
+     .min = 1,
+     .max = HF_CONFIG_LEVEL_MAX},
+    {.key = "repositories", .type = HF_FIELD_OTHER, .read = read_repositories},
+    {.key = "sources", .type = HF_FIELD_OTHER, .read = read_sources},
+    {.key = "jobs", .type = HF_FIELD_OTHER, .read = read_jobs},
+    {.key = NULL},
+};
+
+static const struct hf_field repository_fields[] = {
+    {.key = "path",
+     .type = HF_FIELD_PATH,
+     .required = true,
+     .offset = offsetof(struct hf_config_repository, path)},
+    {.key = "passphrase",
+     .type = HF_FIELD_SECRET,
+     .offset = offsetof(struct hf_config_repository, passphrase)},
+    {.key = "identity_file",
+     .type = HF_FIELD_PATH,
+     .offset = offsetof(struct hf_config_repository, identity_file)},
+    {.key = "fingerprint",
+     .type = HF_FIELD_TEXT,
+     .offset = offsetof(struct hf_config_repository, fingerprint)},
+    {.key = NULL},
+};
+
+static const struct hf_field source_fields[] = {
+    {.key = "postgres", .type = HF_FIELD_OTHER, .required = true, .read = read_postgres},
+    {.key = NULL},
+};
+
+static const struct hf_field job_fields[] = {
+    {.key = "sources",
+     .type = HF_FIELD_TEXTS,
+     .required = true,
+     .offset = offsetof(struct hf_config_job, sources)},
+    {.key = "repositories",
+     .type = HF_FIELD_TEXTS,
+     .required = true,
+     .offset = offsetof(struct hf_config_job, repositories)},
+    {.key = NULL},
+};
+
+/* A map of names: called for each entry. */
+typedef enum hf_status entry_fn(const struct hf_fields_file *file, const char *name,
+                                const struct hf_yaml *value, const char *where,
+                                struct hf_config *config, struct hf_error *err);
+
+static bool good_name(const char *name)
+{
+    size_t len = strlen(name);
+
+    if (len == 0 || len > HF_CONFIG_NAME_MAX || !isalnum((unsigned char)name[0]))
+        return false;
+    for (; *name; name++) {
+        if (!isalnum((unsigned char)*name) && !strchr("._-", *name))
+            return false;
+    }
+    return true;
+}
+
+/* noun: "source"; plural as the key says it. Room for all entries is made by the caller. */
+static enum hf_status read_named(const struct hf_fields_file *file, const struct hf_yaml *map,
+                                 const char *noun, entry_fn *read, struct hf_config *config,
+                                 struct hf_error *err)
+{
+    for (size_t i = 0; i < map->count; i += 2) {
+        const char *name = map->items[i]->text;
+        char where[HF_CONFIG_NAME_MAX + 32];
+
+        if (!good_name(name))
+            return hf_fields_error(file, map->items[i], err,
+                                   "\"%.100s\" cannot be the name of a %s: use letters, digits, "
+                                   "\".\", \"_\" and \"-\"",
+                                   name, noun);
+        (void)snprintf(where, sizeof where, "in %s \"%s\"", noun, name);
+        HF_TRY(read(file, name, map->items[i + 1], where, config, err));
+    }
+    return HF_OK;
+}
+
+/* Zeroed room for the entries of a map; *count counts those in use. */
+static enum hf_status make_room(const struct hf_fields_file *file, const struct hf_yaml *map,
+                                const char *plural, size_t size, void **out, struct hf_error *err)
+{
+    if (map->type != HF_YAML_MAP || map->count == 0)
+        return hf_fields_error(file, map, err, "\"%s\" must be a group of names, not %s", plural,
+                               map->type == HF_YAML_MAP ? "an empty one" : hf_yaml_what(map));
+    *out = calloc(map->count / 2, size);
+    return *out ? HF_OK : hf_error_memory(err);
+}
+
+static enum hf_status read_repository(const struct hf_fields_file *file, const char *name,
+                                      const struct hf_yaml *value, const char *where,
+                                      struct hf_config *config, struct hf_error *err)
+{
+    struct hf_config_repository *repository = &config->repositories[config->repository_count++];
+
+    HF_TRY(hf_text_copy(name, &repository->name, err));
+    HF_TRY(hf_fields_read(file, value, repository_fields, where, repository, err));
+    if (repository->identity_file && repository->passphrase.from != HF_SECRET_NOWHERE)
+        return hf_fields_error(file, value, err,
+                               "\"identity_file\" and \"passphrase\" %s cannot be given together",
+                               where);
+    return HF_OK;
+}
+
+static enum hf_status read_repositories(const struct hf_fields_file *file,
+                                        const struct hf_yaml *value, const char *where, void *out,
+                                        struct hf_error *err)
+{
+    struct hf_config *config = out;
+    void *room;
+
+    (void)where;
+    HF_TRY(make_room(file, value, "repositories", sizeof *config->repositories, &room, err));
+    config->repositories = room;
+    return read_named(file, value, "repository", read_repository, config, err);
+}
+
+static enum hf_status read_postgres(const struct hf_fields_file *file, const struct hf_yaml *value,
+                                    const char *where, void *out, struct hf_error *err)
+{
+    return hf_config_read_postgres(file, value, where, out, err);
+}
+
+static enum hf_status read_source(const struct hf_fields_file *file, const char *name,
+                                  const struct hf_yaml *value, const char *where,
+                                  struct hf_config *config, struct hf_error *err)
+{
+    struct hf_config_source *source = &config->sources[config->source_count++];
+
+    HF_TRY(hf_text_copy(name, &source->name, err));
+    return hf_fields_read(file, value, source_fields, where, source, err);
+}
+
+static enum hf_status read_sources(const struct hf_fields_file *file, const struct hf_yaml *value,
+                                   const char *where, void *out, struct hf_error *err)
+{
+    struct hf_config *config = out;
+    void *room;
+
+    (void)where;
+    HF_TRY(make_room(file, value, "sources", sizeof *config->sources, &room, err));
+    config->sources = room;
+    return read_named(file, value, "source", read_source, config, err);
+}
+
+static enum hf_status read_job(const struct hf_fields_file *file, const char *name,
+                               const struct hf_yaml *value, const char *where,
+                               struct hf_config *config, struct hf_error *err)
+{
+    struct hf_config_job *job = &config->jobs[config->job_count++];
+
+    HF_TRY(hf_text_copy(name, &job->name, err));
+    HF_TRY(hf_fields_read(file, value, job_fields, where, job, err));
+    if (job->repositories.count != 1)
+        return hf_fields_error(file, value, err,
+                               "\"repositories\" %s must name exactly one; give every repository "
+                               "a job of its own",
+                               where);
+    return HF_OK;
+}
+
+static enum hf_status read_jobs(const struct hf_fields_file *file, const struct hf_yaml *value,
+                                const char *where, void *out, struct hf_error *err)
+{
+    struct hf_config *config = out;
+    void *room;
+
+    (void)where;
+    HF_TRY(make_room(file, value, "jobs", sizeof *config->jobs, &room, err));
+    config->jobs = room;
+    return read_named(file, value, "job", read_job, config, err);
+}
+
+/* References are checked when everything was read: jobs may come first in the file. */
+struct references {
+    const struct hf_fields_file *file;
+    const struct hf_config *config;
+    const struct hf_yaml *jobs;
+};
+
+static const struct hf_yaml *value_of(const struct hf_yaml *map, const char *key)
+{
+    for (size_t i = 0; map && i < map->count; i += 2) {
+        if (strcmp(map->items[i]->text, key) == 0)
+            return map->items[i + 1];
+    }
+    return NULL;
+}
+
+static enum hf_status unknown_reference(const struct references *r, const struct hf_yaml *node,
+                                        const char *noun, const char *name,
+                                        const char *const *known, const char *job,
+                                        struct hf_error *err)
+{
+    const char *near = hf_text_nearest(name, known);
+
+    if (near)
+        return hf_fields_error(r->file, node, err,
+                               "unknown %s \"%.100s\" in job \"%s\"; did you mean \"%s\"?", noun,
+                               name, job, near);
+    return hf_fields_error(r->file, node, err, "unknown %s \"%.100s\" in job \"%s\"", noun, name,
+                           job);
+}
+
+static const struct hf_yaml *item_node(const struct hf_yaml *value, size_t index)
+{
+    return value->type == HF_YAML_LIST ? value->items[index] : value;
+}
+
+static enum hf_status check_list(const struct references *r, const struct hf_config_job *job,
+                                 const char *key, const char *noun, const struct hf_strings *list,
+                                 const char *const *known, struct hf_error *err)
+{
+    const struct hf_yaml *value = value_of(value_of(r->jobs, job->name), key);
+
+    for (size_t i = 0; i < list->count; i++) {
+        bool found = false;
+
+        for (const char *const *name = known; *name && !found; name++)
+            found = strcmp(*name, list->items[i]) == 0;
+        if (!found)
+            return unknown_reference(r, item_node(value, i), noun, list->items[i], known, job->name,
+                                     err);
+        for (size_t before = 0; before < i; before++) {
+            if (strcmp(list->items[before], list->items[i]) == 0)
+                return hf_fields_error(r->file, item_node(value, i), err,
+                                       "%s \"%s\" is named twice in job \"%s\"", noun,
+                                       list->items[i], job->name);
+        }
+    }
+    return HF_OK;
+}
+
+static enum hf_status check_job(const struct references *r, const struct hf_config_job *job,
+                                struct hf_error *err)
+{
+    const struct hf_config *config = r->config;
+    HF_AUTO_FREE const char **sources = calloc(config->source_count + 1, sizeof *sources);
+    HF_AUTO_FREE const char **repositories =
+        calloc(config->repository_count + 1, sizeof *repositories);
+
+    if (!sources || !repositories)
+        return hf_error_memory(err);
+    for (size_t i = 0; i < config->source_count; i++)
+        sources[i] = config->sources[i].name;
+    for (size_t i = 0; i < config->repository_count; i++)
+        repositories[i] = config->repositories[i].name;
+    if (hf_config_source(config, job->name))
+        return hf_fields_error(r->file, value_of(r->jobs, job->name), err,
+                               "job \"%s\" has the name of a source; give it another one",
+                               job->name);
+    HF_TRY(check_list(r, job, "sources", "source", &job->sources, sources, err));
+    return check_list(r, job, "repositories", "repository", &job->repositories, repositories, err);
+}
+
+static enum hf_status read_root(const struct hf_fields_file *file, const struct hf_yaml *root,
+                                struct hf_config *config, struct hf_error *err)
+{
+    struct references r = {.file = file, .config = config, .jobs = value_of(root, "jobs")};
+
+    if (hf_yaml_is_null(root))
+        return hf_error_set(err, HF_CONFIG, "%s: the file is empty", file->name);
+    HF_TRY(hf_fields_read(file, root, top_fields, "at the top level", config, err));
+    for (size_t i = 0; i < config->job_count; i++)
+        HF_TRY(check_job(&r, &config->jobs[i], err));
+    return HF_OK;
+}
+
+enum hf_status hf_config_parse(const char *name, const char *folder, const void *data, size_t len,
+                               hf_lookup_fn *lookup, void *lookup_ctx, struct hf_config **out,
+                               struct hf_error *err)
+{
+    struct hf_fields_file file = {
+        .name = name, .folder = folder, .lookup = lookup, .lookup_ctx = lookup_ctx};
+    HF_AUTO_PTR(hf_yaml_doc) doc = NULL;
+    HF_AUTO_PTR(hf_config) config = NULL;
+
+    HF_TRY(hf_yaml_read(name, data, len, &doc, err));
+    config = calloc(1, sizeof *config);
+    if (!config)
+        return hf_error_memory(err);
+    HF_TRY(hf_text_copy(name, &config->file, err));
+    HF_TRY(read_root(&file, hf_yaml_root(doc), config, err));
+    *out = config;
+    config = NULL;
+    return HF_OK;
+}
+
+static const char *from_environment(void *ctx, const char *name)
+{
+    (void)ctx;
+    return getenv(name);
+}
+
+static enum hf_status load_file(const char *path, struct hf_config **out, struct hf_error *err)
+{
+    HF_AUTO(hf_buf) text = HF_BUF_INIT;
+    HF_AUTO_FREE char *folder = NULL;
+    const char *slash = strrchr(path, '/');
+    enum hf_status status;
+
+    folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+    if (!folder)
+        return hf_error_memory(err);
+    if (hf_file_read(path, HF_YAML_BYTES_MAX, &text, err) != HF_OK) {
+        err->status = HF_CONFIG;
+        return hf_error_prefix(err, "configuration");
+    }
+    status = hf_config_parse(path, folder, text.data, text.len, from_environment, NULL, out, err);
+    if (text.data)
+        explicit_bzero(text.data, text.len);
+    return status;
+}
+
+enum hf_status hf_config_load(const char *file, struct hf_config **out, struct hf_error *err)
+{
+    static const char *const places[] = {"holdfast.yaml", "/etc/holdfast/holdfast.yaml"};
+
+    if (file)
+        return load_file(file, out, err);
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        if (access(places[i], F_OK) == 0)
+            return load_file(places[i], out, err);
+    }
+    *out = calloc(1, sizeof **out);
+    return *out ? HF_OK : hf_error_memory(err);
+}
+
+void hf_config_source_done(struct hf_config_source *source)
+{
+    free(source->name);
+    free(source->dbname);
+    hf_pg_config_done(&source->postgres);
+    hf_secret_spec_done(&source->password);
+}
+
+void hf_config_free(struct hf_config *config)
+{
+    if (!config)
+        return;
+    for (size_t i = 0; i < config->repository_count; i++) {
+        struct hf_config_repository *repository = &config->repositories[i];
+
+        free(repository->name);
+        free(repository->path);
+        free(repository->identity_file);
+        free(repository->fingerprint);
+        hf_secret_spec_done(&repository->passphrase);
+    }
+    for (size_t i = 0; i < config->source_count; i++)
+        hf_config_source_done(&config->sources[i]);
+    for (size_t i = 0; i < config->job_count; i++) {
+        free(config->jobs[i].name);
+        hf_strings_free(&config->jobs[i].sources);
+        hf_strings_free(&config->jobs[i].repositories);
+    }
+    free(config->repositories);
+    free(config->sources);
+    free(config->jobs);
+    free(config->file);
+    free(config);
+}
+
+const struct hf_config_repository *hf_config_repository(const struct hf_config *config,
+                                                        const char *name)
+{
+    for (size_t i = 0; i < config->repository_count; i++) {
+        if (strcmp(config->repositories[i].name, name) == 0)
+            return &config->repositories[i];
+    }
+    return NULL;
+}
+
+const struct hf_config_source *hf_config_source(const struct hf_config *config, const char *name)
+{
+    for (size_t i = 0; i < config->source_count; i++) {
+        if (strcmp(config->sources[i].name, name) == 0)
+            return &config->sources[i];
+    }
+    return NULL;
+}
+
+const struct hf_config_job *hf_config_job(const struct hf_config *config, const char *name)
+{
+    for (size_t i = 0; i < config->job_count; i++) {
+        if (strcmp(config->jobs[i].name, name) == 0)
+            return &config->jobs[i];
+    }
+    return NULL;
+}

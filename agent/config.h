@@ -1,0 +1,84 @@
+/*
+ * The configuration file, read strictly (docs/configuration.md has every key).
+ *
+ * Errors are HF_CONFIG and begin "file:line:column: "; the first one found is reported. Secrets
+ * are not fetched here: a struct hf_secret_spec says where they are.
+ */
+#ifndef HF_AGENT_CONFIG_H
+#define HF_AGENT_CONFIG_H
+
+#include "agent/secret_spec.h"
+#include "agent/substitute.h"
+#include "formats/postgres/postgres.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { HF_CONFIG_NAME_MAX = 100 };
+
+#define HF_CONFIG_MEMORY_MIN (UINT64_C(64) << 20)
+#define HF_CONFIG_MEMORY_MAX (UINT64_C(1) << 40)
+#define HF_CONFIG_SPLIT_MIN (UINT64_C(1) << 20)
+#define HF_CONFIG_SPLIT_MAX (UINT64_C(1) << 40)
+enum {
+    HF_CONFIG_THREADS_MAX = 128,
+    HF_CONFIG_LEVEL_MAX = 19,
+    HF_CONFIG_JOBS_MAX = 64,
+    HF_CONFIG_LOCK_TIMEOUT_MAX = 86400,
+};
+
+struct hf_config_repository {
+    char *name;
+    char *path;
+    struct hf_secret_spec passphrase;
+    char *identity_file; /* or NULL */
+    char *fingerprint;   /* or NULL */
+};
+
+struct hf_config_source {
+    char *name;
+    struct hf_pg_config postgres;   /* without the password */
+    char *dbname;                   /* the one database, or NULL */
+    struct hf_secret_spec password; /* of the server */
+};
+
+struct hf_config_job {
+    char *name;
+    struct hf_strings sources;
+    struct hf_strings repositories; /* exactly one */
+};
+
+struct hf_config {
+    char *file; /* or NULL: there is none */
+    uint64_t memory;
+    unsigned threads;
+    unsigned level;
+    struct hf_config_repository *repositories;
+    size_t repository_count;
+    struct hf_config_source *sources;
+    size_t source_count;
+    struct hf_config_job *jobs;
+    size_t job_count;
+};
+
+/* file NULL: ./holdfast.yaml, then /etc/holdfast/holdfast.yaml, and an empty configuration if
+ * neither is there. Variables come from the environment. */
+enum hf_status hf_config_load(const char *file, struct hf_config **out,
+                              struct hf_error *err) HF_WARN_UNUSED;
+/* From bytes, for hf_config_load and its tests. name is how errors name the file; relative paths
+ * begin in folder. */
+enum hf_status hf_config_parse(const char *name, const char *folder, const void *data, size_t len,
+                               hf_lookup_fn *lookup, void *lookup_ctx, struct hf_config **out,
+                               struct hf_error *err) HF_WARN_UNUSED;
+void hf_config_free(struct hf_config *config);
+HF_DEFINE_AUTO_PTR(hf_config, hf_config_free)
+
+/* By name, or NULL. */
+const struct hf_config_repository *hf_config_repository(const struct hf_config *config,
+                                                        const char *name);
+const struct hf_config_source *hf_config_source(const struct hf_config *config, const char *name);
+const struct hf_config_job *hf_config_job(const struct hf_config *config, const char *name);
+
+void hf_config_source_done(struct hf_config_source *source);
+
+#endif

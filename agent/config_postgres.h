@@ -1,0 +1,13 @@
+/* The `postgres:` part of a source. */
+#ifndef HF_AGENT_CONFIG_POSTGRES_H
+#define HF_AGENT_CONFIG_POSTGRES_H
+
+#include "agent/config.h"
+#include "agent/fields.h"
+
+/* Fills everything of *out but its name; out starts zeroed and is released by the caller. */
+enum hf_status hf_config_read_postgres(const struct hf_fields_file *file, const struct hf_yaml *map,
+                                       const char *where, struct hf_config_source *out,
+                                       struct hf_error *err) HF_WARN_UNUSED;
+
+#endif
