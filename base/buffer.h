@@ -33,12 +33,12 @@ static inline void hf_buf_auto(struct hf_buf *buf)
 }
 
 /* Room for at least extra bytes more. */
-enum hf_status hf_buf_reserve(struct hf_buf *buf, size_t extra, struct hf_error *err)
-    HF_WARN_UNUSED;
+enum hf_status hf_buf_reserve(struct hf_buf *buf, size_t extra,
+                              struct hf_error *err) HF_WARN_UNUSED;
 enum hf_status hf_buf_append(struct hf_buf *buf, const void *data, size_t len,
                              struct hf_error *err) HF_WARN_UNUSED;
-enum hf_status hf_buf_append_str(struct hf_buf *buf, const char *text, struct hf_error *err)
-    HF_WARN_UNUSED;
+enum hf_status hf_buf_append_str(struct hf_buf *buf, const char *text,
+                                 struct hf_error *err) HF_WARN_UNUSED;
 enum hf_status hf_buf_printf(struct hf_buf *buf, struct hf_error *err, const char *format, ...)
     HF_PRINTF(3, 4) HF_WARN_UNUSED;
 enum hf_status hf_buf_u8(struct hf_buf *buf, uint8_t v, struct hf_error *err) HF_WARN_UNUSED;
@@ -47,8 +47,8 @@ enum hf_status hf_buf_u32(struct hf_buf *buf, uint32_t v, struct hf_error *err) 
 enum hf_status hf_buf_u64(struct hf_buf *buf, uint64_t v, struct hf_error *err) HF_WARN_UNUSED;
 
 /* The bytes as a C string, valid until the buffer changes; a NUL is put behind the last byte. */
-enum hf_status hf_buf_cstr(struct hf_buf *buf, const char **out, struct hf_error *err)
-    HF_WARN_UNUSED;
+enum hf_status hf_buf_cstr(struct hf_buf *buf, const char **out,
+                           struct hf_error *err) HF_WARN_UNUSED;
 
 /* Fields in place, little-endian. */
 void hf_store_u16(uint8_t *at, uint16_t v);

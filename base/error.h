@@ -15,7 +15,7 @@
 #include <stdbool.h>
 
 #define HF_WARN_UNUSED __attribute__((warn_unused_result))
-#define HF_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define HF_PRINTF(text, first) __attribute__((format(printf, text, first)))
 
 /* Kind, exit code of the program, whether trying again later may help, words. */
 #define HF_STATUS_LIST(X)                                                                          \
@@ -66,8 +66,7 @@ enum hf_status hf_error_set(struct hf_error *err, enum hf_status status, const c
     HF_PRINTF(3, 4);
 
 /* Sets from errno: status by kind of errno, text "<format>: <strerror>". */
-enum hf_status hf_error_sys(struct hf_error *err, int sys, const char *format, ...)
-    HF_PRINTF(3, 4);
+enum hf_status hf_error_sys(struct hf_error *err, int sys, const char *format, ...) HF_PRINTF(3, 4);
 
 /* Puts "<format>: " in front of the text. Returns the error's status. */
 enum hf_status hf_error_prefix(struct hf_error *err, const char *format, ...) HF_PRINTF(2, 3);

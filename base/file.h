@@ -8,12 +8,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A file of at most max bytes; a larger one is an error that says so. */
-enum hf_status hf_file_read(const char *path, size_t max, struct hf_buf *out, struct hf_error *err)
-    HF_WARN_UNUSED;
-/* Creates or replaces path durably: temporary name beside it, fsync, rename, fsync of the folder. */
+/* A file of at most max bytes, appended to out; a larger one is an error that says so. */
+enum hf_status hf_file_read(const char *path, size_t max, struct hf_buf *out,
+                            struct hf_error *err) HF_WARN_UNUSED;
+/* Creates or replaces path durably: temporary name beside it, fsync, rename, fsync of the folder.
+ * mode is set whatever the umask. After an error the old file is there, or the new one whole. */
 enum hf_status hf_file_replace(const char *path, const void *data, size_t len, unsigned mode,
                                struct hf_error *err) HF_WARN_UNUSED;
+/* Makes the names in a folder durable: what was created, renamed or removed there. */
+enum hf_status hf_folder_sync(const char *folder, struct hf_error *err) HF_WARN_UNUSED;
 /* All bytes; what names the descriptor in errors. */
 enum hf_status hf_fd_write(int fd, const void *data, size_t len, const char *what,
                            struct hf_error *err) HF_WARN_UNUSED;

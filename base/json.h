@@ -22,11 +22,11 @@ static inline void hf_json_auto(json_t **json)
 enum hf_status hf_json_parse_object(const void *data, size_t len, size_t max, const char *what,
                                     json_t **out, struct hf_error *err) HF_WARN_UNUSED;
 /* Compact, keys sorted. */
-enum hf_status hf_json_dump(const json_t *json, struct hf_buf *out, struct hf_error *err)
-    HF_WARN_UNUSED;
+enum hf_status hf_json_dump(const json_t *json, struct hf_buf *out,
+                            struct hf_error *err) HF_WARN_UNUSED;
 /* json_pack for objects, with out-of-memory as an error. New reference. */
-enum hf_status hf_json_pack(json_t **out, struct hf_error *err, const char *format, ...)
-    HF_WARN_UNUSED;
+enum hf_status hf_json_pack(json_t **out, struct hf_error *err, const char *format,
+                            ...) HF_WARN_UNUSED;
 
 /* Required fields. Strings are borrowed from the object. */
 enum hf_status hf_json_string(const json_t *object, const char *key, const char **out,

@@ -21,8 +21,8 @@ typedef enum hf_status hf_pool_fn(void *arg, size_t index, struct hf_error *err)
  * Threads start with all signals blocked.
  */
 enum hf_status hf_pool_start(size_t count, hf_pool_fn *run, void (*on_fail)(void *arg), void *arg,
-                             struct hf_cancel *cancel, struct hf_pool **out, struct hf_error *err)
-    HF_WARN_UNUSED;
+                             struct hf_cancel *cancel, struct hf_pool **out,
+                             struct hf_error *err) HF_WARN_UNUSED;
 
 /* Waits for every thread and frees the pool. The cause held by cancel if a thread failed. */
 enum hf_status hf_pool_join(struct hf_pool *pool, struct hf_error *err) HF_WARN_UNUSED;

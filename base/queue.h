@@ -15,8 +15,8 @@
 
 struct hf_queue;
 
-enum hf_status hf_queue_new(size_t capacity, struct hf_queue **out, struct hf_error *err)
-    HF_WARN_UNUSED;
+enum hf_status hf_queue_new(size_t capacity, struct hf_queue **out,
+                            struct hf_error *err) HF_WARN_UNUSED;
 void hf_queue_free(struct hf_queue *queue);
 HF_DEFINE_AUTO_PTR(hf_queue, hf_queue_free)
 

@@ -23,8 +23,8 @@ enum hf_status hf_crypto_init(struct hf_error *err) HF_WARN_UNUSED;
 enum hf_status hf_secret_new(const void *data, size_t len, struct hf_secret **out,
                              struct hf_error *err) HF_WARN_UNUSED;
 /* The whole of a file, one line end at its end removed. Errors name the path, never the content. */
-enum hf_status hf_secret_read_file(const char *path, struct hf_secret **out, struct hf_error *err)
-    HF_WARN_UNUSED;
+enum hf_status hf_secret_read_file(const char *path, struct hf_secret **out,
+                                   struct hf_error *err) HF_WARN_UNUSED;
 /* From a descriptor until its end, one line end removed. what names it in errors. */
 enum hf_status hf_secret_read_fd(int fd, const char *what, struct hf_secret **out,
                                  struct hf_error *err) HF_WARN_UNUSED;

@@ -69,8 +69,8 @@ struct hf_feed {
 };
 
 /* Appends one part of a name, percent-encoded where needed. */
-enum hf_status hf_stream_name_part(struct hf_buf *name, const char *part, struct hf_error *err)
-    HF_WARN_UNUSED;
+enum hf_status hf_stream_name_part(struct hf_buf *name, const char *part,
+                                   struct hf_error *err) HF_WARN_UNUSED;
 
 /* A whole small stream at once (at most max bytes; larger is HF_DAMAGED). */
 enum hf_status hf_feed_read_all(const struct hf_feed *feed, const char *name, size_t max,
@@ -78,7 +78,7 @@ enum hf_status hf_feed_read_all(const struct hf_feed *feed, const char *name, si
 /* Opens, writes and closes. */
 enum hf_status hf_sink_write_all(const struct hf_sink *sink, const char *name,
                                  enum hf_stream_kind kind, const void *data, size_t len,
-                                 uint64_t records, const json_t *attrs, struct hf_error *err)
-    HF_WARN_UNUSED;
+                                 uint64_t records, const json_t *attrs,
+                                 struct hf_error *err) HF_WARN_UNUSED;
 
 #endif

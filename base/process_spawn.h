@@ -1,0 +1,26 @@
+/*
+ * The fork and exec below base/process.h, for it alone: safe in a process of many threads, so that
+ * between the two only async-signal-safe calls are made and no memory is touched but the child's
+ * own stack.
+ */
+#ifndef HF_BASE_PROCESS_SPAWN_H
+#define HF_BASE_PROCESS_SPAWN_H
+
+#include "base/error.h"
+
+#include <sys/types.h>
+
+struct hf_spawn {
+    const char *name; /* for errors */
+    const char *path;
+    char *const *argv;
+    char *const *env;
+    int in_fd, out_fd, err_fd; /* become 0, 1 and 2 */
+    const int *keep_fds;       /* ends with -1; may be NULL */
+};
+
+/* HF_OK once the program runs (the exec was done); otherwise no child is left. */
+enum hf_status hf_spawn(const struct hf_spawn *spawn, pid_t *out,
+                        struct hf_error *err) HF_WARN_UNUSED;
+
+#endif
