@@ -1,7 +1,8 @@
 /*
  * A store: the dumb object space below a repository. Objects are immutable byte strings under
  * '/'-separated keys of [A-Za-z0-9._-] (no part empty, "." or ".."), at most HF_STORE_KEY_MAX
- * bytes. Nothing here knows of chunks, packs or keys.
+ * bytes and HF_STORE_KEY_PARTS parts; "tmp" as the first part is the stores' own. Another key is
+ * HF_USAGE. Nothing here knows of chunks, packs or keys.
  *
  * An object is visible whole or not at all, and durable when put returns. Any thread may call any
  * function of an open store at the same time, several processes may use one store.
@@ -21,7 +22,7 @@
 
 struct hf_store;
 
-enum { HF_STORE_KEY_MAX = 255 };
+enum { HF_STORE_KEY_MAX = 255, HF_STORE_KEY_PARTS = 8 };
 
 enum hf_put_mode {
     HF_PUT_CREATE,  /* HF_EXISTS when the key is taken */
@@ -52,8 +53,8 @@ enum hf_status hf_store_list(struct hf_store *store, const char *prefix, hf_stor
 enum hf_status hf_store_stat(struct hf_store *store, const char *key, struct hf_store_stat *out,
                              struct hf_error *err) HF_WARN_UNUSED;
 /* An absent key is no error. */
-enum hf_status hf_store_delete(struct hf_store *store, const char *key, struct hf_error *err)
-    HF_WARN_UNUSED;
+enum hf_status hf_store_delete(struct hf_store *store, const char *key,
+                               struct hf_error *err) HF_WARN_UNUSED;
 /* "directory /var/lib/holdfast"; borrowed from the store. */
 const char *hf_store_name(const struct hf_store *store);
 void hf_store_close(struct hf_store *store);

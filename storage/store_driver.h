@@ -1,8 +1,7 @@
 /*
  * What a store implementation provides. A driver's struct begins with a struct hf_store, set up
  * by hf_store_setup; keys are valid (checked in storage/store.c) before a driver sees them.
- * Semantics of every function: storage/store.h. get with len HF_STORE_WHOLE means the whole
- * object, refused when larger than max.
+ * Semantics of every function: storage/store.h.
  */
 #ifndef HF_STORAGE_STORE_DRIVER_H
 #define HF_STORAGE_STORE_DRIVER_H
@@ -28,5 +27,12 @@ struct hf_store {
     const struct hf_store_driver *driver;
     char *name; /* owned; freed by hf_store_close before driver->close */
 };
+
+/* Sets up the part that begins a driver's struct; name is copied. Undo with free(store->name). */
+enum hf_status hf_store_setup(struct hf_store *store, const struct hf_store_driver *driver,
+                              const char *name, struct hf_error *err) HF_WARN_UNUSED;
+
+/* What hf_store_put and the others demand of a key: for drivers that find names (list). */
+bool hf_store_key_valid(const char *key);
 
 #endif

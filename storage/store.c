@@ -1,0 +1,132 @@
+#include "storage/store.h"
+
+#include "base/text.h"
+#include "storage/store_driver.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool key_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+}
+
+static bool part_valid(const char *part, size_t len)
+{
+    return len > 0 && !(len == 1 && part[0] == '.') && !(len == 2 && memcmp(part, "..", 2) == 0);
+}
+
+bool hf_store_key_valid(const char *key)
+{
+    if (strnlen(key, HF_STORE_KEY_MAX + 1) > HF_STORE_KEY_MAX)
+        return false;
+    if (strcmp(key, "tmp") == 0 || strncmp(key, "tmp/", 4) == 0)
+        return false;
+
+    const char *part = key;
+    for (size_t parts = 1; parts <= HF_STORE_KEY_PARTS; parts++) {
+        size_t len = 0;
+        while (key_char(part[len]))
+            len++;
+        if (!part_valid(part, len))
+            return false;
+        if (part[len] == '\0')
+            return true;
+        if (part[len] != '/')
+            return false;
+        part += len + 1;
+    }
+    return false;
+}
+
+/* A prefix is the beginning of a valid key: complete it and ask. */
+static bool prefix_valid(const char *prefix)
+{
+    size_t len = strnlen(prefix, HF_STORE_KEY_MAX);
+    if (len >= HF_STORE_KEY_MAX)
+        return false;
+    char key[HF_STORE_KEY_MAX + 1];
+    memcpy(key, prefix, len);
+    key[len] = '0';
+    key[len + 1] = '\0';
+    return hf_store_key_valid(key);
+}
+
+static enum hf_status check_key(const struct hf_store *store, const char *key, struct hf_error *err)
+{
+    if (hf_store_key_valid(key))
+        return HF_OK;
+    return hf_error_set(err, HF_USAGE, "%s: \"%.64s\" is not a name an object can have",
+                        store->name, key);
+}
+
+enum hf_status hf_store_setup(struct hf_store *store, const struct hf_store_driver *driver,
+                              const char *name, struct hf_error *err)
+{
+    char *copy = NULL;
+    HF_TRY(hf_text_copy(name, &copy, err));
+    store->driver = driver;
+    store->name = copy;
+    return HF_OK;
+}
+
+enum hf_status hf_store_put(struct hf_store *store, const char *key, const void *data, size_t len,
+                            enum hf_put_mode mode, struct hf_error *err)
+{
+    HF_TRY(check_key(store, key, err));
+    return store->driver->put(store, key, data, len, mode, err);
+}
+
+enum hf_status hf_store_get(struct hf_store *store, const char *key, uint64_t offset, size_t len,
+                            struct hf_buf *out, struct hf_error *err)
+{
+    HF_TRY(check_key(store, key, err));
+    if (offset > INT64_MAX || len > INT64_MAX - offset)
+        return hf_error_set(err, HF_DAMAGED, "%s: %s: a range beyond what any object holds",
+                            store->name, key);
+    return store->driver->get(store, key, offset, len, out, err);
+}
+
+enum hf_status hf_store_get_all(struct hf_store *store, const char *key, size_t max,
+                                struct hf_buf *out, struct hf_error *err)
+{
+    HF_TRY(check_key(store, key, err));
+    return store->driver->get_all(store, key, max, out, err);
+}
+
+enum hf_status hf_store_list(struct hf_store *store, const char *prefix, hf_store_list_fn *fn,
+                             void *ctx, struct hf_error *err)
+{
+    if (!prefix_valid(prefix))
+        return hf_error_set(err, HF_USAGE, "%s: \"%.64s\" is not how an object's name can begin",
+                            store->name, prefix);
+    return store->driver->list(store, prefix, fn, ctx, err);
+}
+
+enum hf_status hf_store_stat(struct hf_store *store, const char *key, struct hf_store_stat *out,
+                             struct hf_error *err)
+{
+    HF_TRY(check_key(store, key, err));
+    return store->driver->stat(store, key, out, err);
+}
+
+enum hf_status hf_store_delete(struct hf_store *store, const char *key, struct hf_error *err)
+{
+    HF_TRY(check_key(store, key, err));
+    return store->driver->remove(store, key, err);
+}
+
+const char *hf_store_name(const struct hf_store *store)
+{
+    return store->name;
+}
+
+void hf_store_close(struct hf_store *store)
+{
+    if (!store)
+        return;
+    free(store->name);
+    store->name = NULL;
+    store->driver->close(store);
+}
