@@ -1,0 +1,17 @@
+/*
+ * Asking for a passphrase on the terminal (/dev/tty), without showing it. An interrupt while it
+ * asks is HF_CANCELLED, and the terminal is as before in any case.
+ */
+#ifndef HF_AGENT_PROMPT_H
+#define HF_AGENT_PROMPT_H
+
+#include "base/secret.h"
+
+/* HF_USAGE with what to give instead when there is no terminal. what: "the passphrase of ..." */
+enum hf_status hf_prompt_secret(const char *what, struct hf_secret **out,
+                                struct hf_error *err) HF_WARN_UNUSED;
+/* Asks twice; HF_USAGE when they differ. */
+enum hf_status hf_prompt_new_secret(const char *what, struct hf_secret **out,
+                                    struct hf_error *err) HF_WARN_UNUSED;
+
+#endif
