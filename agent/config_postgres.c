@@ -179,9 +179,7 @@ static enum hf_status conninfo_from_dsn(const struct hf_fields_file *file,
                                         struct hf_error *err)
 {
     HF_AUTO(hf_conninfo) info = {.text = NULL};
-    HF_AUTO(hf_buf) text = HF_BUF_INIT;
     const struct hf_yaml *node = key_node(map, "dsn");
-    const char *cstr;
 
     if (hf_conninfo_parse(w->dsn, &info, err) != HF_OK)
         return hf_error_prefix(err, "%s:%u:%u: \"dsn\" %s", file->name, node->line, node->column,
@@ -189,14 +187,12 @@ static enum hf_status conninfo_from_dsn(const struct hf_fields_file *file,
     if (info.password && w->password.from != HF_SECRET_NOWHERE)
         return hf_fields_error(file, node, err, "\"password\" %s is given already in \"dsn\"",
                                where);
-    HF_TRY(hf_buf_append_str(&text, info.text, err));
-    if (info.dbname && w->databases.count == 0 && !w->all_databases) {
-        HF_TRY(hf_text_copy(info.dbname, &out->dbname, err));
+    if (w->databases.count == 0 && !w->all_databases) {
+        out->dbname = info.dbname;
+        info.dbname = NULL;
     }
-    if (info.dbname)
-        HF_TRY(hf_conninfo_add(&text, "dbname", info.dbname, err));
-    HF_TRY(hf_buf_cstr(&text, &cstr, err));
-    HF_TRY(hf_text_copy(cstr, &out->postgres.conninfo, err));
+    out->postgres.conninfo = info.text;
+    info.text = NULL;
     if (info.password) {
         out->password.from = HF_SECRET_TEXT;
         out->password.text = info.password;

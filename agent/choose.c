@@ -1,0 +1,262 @@
+#include "agent/choose.h"
+
+#include "agent/prompt.h"
+#include "storage/local/local.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { WHAT_MAX = 512 };
+
+static enum hf_status unknown_repository(const struct hf_config *config, const char *name,
+                                         struct hf_error *err)
+{
+    HF_AUTO_FREE const char **names = calloc(config->repository_count + 1, sizeof *names);
+    const char *near;
+
+    if (!names)
+        return hf_error_memory(err);
+    for (size_t i = 0; i < config->repository_count; i++)
+        names[i] = config->repositories[i].name;
+    near = hf_text_nearest(name, names);
+    if (near)
+        return hf_error_set(err, HF_USAGE,
+                            "the configuration has no repository \"%s\"; did you mean \"%s\"? (a "
+                            "directory is written ./%s)",
+                            name, near, name);
+    return hf_error_set(err, HF_USAGE,
+                        "the configuration has no repository \"%s\" (a directory is written ./%s)",
+                        name, name);
+}
+
+static bool is_directory(const char *path)
+{
+    struct stat facts;
+
+    return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
+}
+
+static enum hf_status choose_named(const struct hf_config *config, const char *name,
+                                   struct hf_chosen *out, struct hf_error *err)
+{
+    const struct hf_config_repository *found = hf_config_repository(config, name);
+
+    if (found) {
+        *out = (struct hf_chosen){.configured = found, .name = found->name, .path = found->path};
+        return HF_OK;
+    }
+    if (config->repository_count > 0 && !strchr(name, '/') && !is_directory(name))
+        return unknown_repository(config, name, err);
+    *out = (struct hf_chosen){.path = name};
+    return HF_OK;
+}
+
+static enum hf_status choose_only(const struct hf_config *config, struct hf_chosen *out,
+                                  struct hf_error *err)
+{
+    if (config->repository_count == 1)
+        return choose_named(config, config->repositories[0].name, out, err);
+    if (config->repository_count == 0)
+        return hf_error_set(err, HF_USAGE,
+                            "which repository? Give --repository DIRECTORY, or a configuration "
+                            "file that has one");
+    return hf_error_set(err, HF_USAGE,
+                        "which repository? The configuration has several, such as \"%s\" and "
+                        "\"%s\": give --repository NAME",
+                        config->repositories[0].name, config->repositories[1].name);
+}
+
+enum hf_status hf_choose_repository(const struct hf_session *session, const char *wanted,
+                                    struct hf_chosen *out, struct hf_error *err)
+{
+    const char *said = hf_args_value(session->args, HF_OPT_REPOSITORY);
+
+    if (said)
+        return choose_named(session->config, said, out, err);
+    if (wanted)
+        return choose_named(session->config, wanted, out, err);
+    return choose_only(session->config, out, err);
+}
+
+/* "the passphrase of repository offsite" */
+static void passphrase_name(const struct hf_chosen *chosen, char what[WHAT_MAX])
+{
+    (void)snprintf(what, WHAT_MAX, "the passphrase of repository %s",
+                   chosen->name ? chosen->name : chosen->path);
+}
+
+static enum hf_status from_options(const struct hf_session *session, const char *what,
+                                   struct hf_secret **out, struct hf_error *err)
+{
+    const char *file = hf_args_value(session->args, HF_OPT_PASSPHRASE_FILE);
+    const char *command = hf_args_value(session->args, HF_OPT_PASSPHRASE_COMMAND);
+    struct hf_secret_spec spec = {.from = HF_SECRET_NOWHERE};
+    enum hf_status status = HF_OK;
+
+    if (file && command)
+        return hf_error_set(err, HF_USAGE,
+                            "--passphrase-file and --passphrase-command cannot be given together");
+    if (file) {
+        spec.from = HF_SECRET_FILE;
+        status = hf_text_copy(file, &spec.file, err);
+    } else if (command) {
+        spec.from = HF_SECRET_COMMAND;
+        status = hf_strings_add(&spec.command, command, err);
+    }
+    if (status == HF_OK)
+        status = hf_secret_spec_read(&spec, what, session->cancel, out, err);
+    hf_secret_spec_done(&spec);
+    return status;
+}
+
+static enum hf_status from_environment(const struct hf_session *session, const char *what,
+                                       struct hf_secret **out, struct hf_error *err)
+{
+    struct hf_secret_spec spec = {.from = HF_SECRET_FILE, .file = session->env_passphrase_file};
+
+    if (session->env_passphrase_file)
+        return hf_secret_spec_read(&spec, what, session->cancel, out, err);
+    if (session->env_passphrase)
+        return hf_secret_new(session->env_passphrase->data, session->env_passphrase->len, out, err);
+    return HF_OK;
+}
+
+/* From everywhere but the terminal; *out stays NULL when it is nowhere. */
+static enum hf_status find_passphrase(const struct hf_session *session,
+                                      const struct hf_chosen *chosen, const char *what,
+                                      struct hf_secret **out, struct hf_error *err)
+{
+    HF_TRY(from_options(session, what, out, err));
+    if (!*out && chosen->configured)
+        HF_TRY(
+            hf_secret_spec_read(&chosen->configured->passphrase, what, session->cancel, out, err));
+    if (!*out)
+        HF_TRY(from_environment(session, what, out, err));
+    return HF_OK;
+}
+
+/* What to do instead, where there is nobody to ask. */
+static enum hf_status prompt_failed(struct hf_error *err)
+{
+    struct hf_error reason = *err;
+
+    if (reason.status != HF_USAGE)
+        return reason.status;
+    return hf_error_set(err, HF_USAGE,
+                        "%s; give --passphrase-file FILE, --passphrase-command COMMAND or "
+                        "HOLDFAST_PASSPHRASE_FILE, or name it in the configuration",
+                        reason.text);
+}
+
+enum hf_status hf_choose_new_passphrase(struct hf_session *session, const struct hf_chosen *chosen,
+                                        struct hf_secret **out, struct hf_error *err)
+{
+    HF_AUTO_PTR(hf_secret) secret = NULL;
+    char what[WHAT_MAX];
+
+    (void)snprintf(what, sizeof what, "a new passphrase for repository %s",
+                   chosen->name ? chosen->name : chosen->path);
+    HF_TRY(find_passphrase(session, chosen, what, &secret, err));
+    if (!secret && hf_prompt_new_secret(what, &secret, err) != HF_OK)
+        return prompt_failed(err);
+    *out = secret;
+    secret = NULL;
+    return HF_OK;
+}
+
+static enum hf_status find_identity(const struct hf_session *session,
+                                    const struct hf_chosen *chosen, struct hf_secret **out,
+                                    struct hf_error *err)
+{
+    const char *file = hf_args_value(session->args, HF_OPT_IDENTITY_FILE);
+    bool other = session->args->given[HF_OPT_PASSPHRASE_FILE] ||
+                 session->args->given[HF_OPT_PASSPHRASE_COMMAND];
+
+    if (file && other)
+        return hf_error_set(err, HF_USAGE,
+                            "--identity-file and a passphrase cannot be given together");
+    if (!file && !other && chosen->configured)
+        file = chosen->configured->identity_file;
+    if (!file)
+        return HF_OK;
+    if (hf_secret_read_file(file, out, err) != HF_OK) {
+        err->status = HF_CONFIG;
+        return hf_error_prefix(err, "identity file");
+    }
+    return HF_OK;
+}
+
+static const char *fingerprint_of(const struct hf_session *session, const struct hf_chosen *chosen)
+{
+    const char *said = hf_args_value(session->args, HF_OPT_FINGERPRINT);
+
+    return said || !chosen->configured ? said : chosen->configured->fingerprint;
+}
+
+static enum hf_status open_repository(struct hf_session *session, const struct hf_chosen *chosen,
+                                      struct hf_error *err)
+{
+    HF_AUTO_PTR(hf_secret) identity = NULL;
+    HF_AUTO_PTR(hf_secret) passphrase = NULL;
+    struct hf_credential credential = {.fingerprint = fingerprint_of(session, chosen)};
+    char what[WHAT_MAX];
+
+    passphrase_name(chosen, what);
+    HF_TRY(find_identity(session, chosen, &identity, err));
+    if (!identity)
+        HF_TRY(find_passphrase(session, chosen, what, &passphrase, err));
+    if (!identity && !passphrase && hf_prompt_secret(what, &passphrase, err) != HF_OK)
+        return prompt_failed(err);
+    credential.identity = identity;
+    credential.passphrase = passphrase;
+    if (hf_repo_open(session->store, &credential, &session->repo, err) != HF_OK)
+        return hf_error_prefix(err, "%s", session->repository);
+    return HF_OK;
+}
+
+void hf_choose_close(struct hf_session *session)
+{
+    hf_repo_close(session->repo);
+    hf_store_close(session->store);
+    free(session->repository);
+    free(session->repository_path);
+    session->repo = NULL;
+    session->store = NULL;
+    session->repository = NULL;
+    session->repository_path = NULL;
+}
+
+enum hf_status hf_choose_open_store(struct hf_session *session, const struct hf_chosen *chosen,
+                                    struct hf_error *err)
+{
+    if (session->store && strcmp(session->repository_path, chosen->path) == 0)
+        return HF_OK;
+    hf_choose_close(session);
+    HF_TRY(hf_text_copy(chosen->path, &session->repository_path, err));
+    HF_TRY(hf_text_format(&session->repository, err, "repository %s",
+                          chosen->name ? chosen->name : chosen->path));
+    if (hf_local_open(chosen->path, HF_LOCAL_OPEN, &session->store, err) == HF_OK)
+        return HF_OK;
+    if (err->status == HF_NOT_FOUND)
+        return hf_error_set(err, HF_NOT_FOUND,
+                            "%s: there is no directory %s; \"holdfast init\" makes a repository",
+                            session->repository, chosen->path);
+    return hf_error_prefix(err, "%s", session->repository);
+}
+
+enum hf_status hf_choose_open(struct hf_session *session, const struct hf_chosen *chosen,
+                              struct hf_error *err)
+{
+    HF_TRY(hf_choose_open_store(session, chosen, err));
+    return session->repo ? HF_OK : open_repository(session, chosen, err);
+}
+
+enum hf_status hf_choose_and_open(struct hf_session *session, struct hf_error *err)
+{
+    struct hf_chosen chosen;
+
+    HF_TRY(hf_choose_repository(session, NULL, &chosen, err));
+    return hf_choose_open(session, &chosen, err);
+}

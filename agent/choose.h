@@ -1,0 +1,40 @@
+/*
+ * Which repository, and how it is opened.
+ *
+ * Which: --repository (a name of the configuration, or a directory), else the job's, else the only
+ * one of the configuration. How: --identity-file, --passphrase-file or --passphrase-command; else
+ * what the configuration says; else HOLDFAST_PASSPHRASE_FILE or HOLDFAST_PASSPHRASE; else it is
+ * asked for on the terminal.
+ */
+#ifndef HF_AGENT_CHOOSE_H
+#define HF_AGENT_CHOOSE_H
+
+#include "agent/session.h"
+
+struct hf_chosen {
+    const struct hf_config_repository *configured; /* or NULL: a directory */
+    const char *name;                              /* of the configuration, or NULL */
+    const char *path;
+};
+
+/* wanted: a name of the configuration where the command line has none, or NULL. All of *out is
+ * borrowed from the session. */
+enum hf_status hf_choose_repository(const struct hf_session *session, const char *wanted,
+                                    struct hf_chosen *out, struct hf_error *err) HF_WARN_UNUSED;
+
+/* A passphrase for a repository that is made: asked for twice if it has to be. */
+enum hf_status hf_choose_new_passphrase(struct hf_session *session, const struct hf_chosen *chosen,
+                                        struct hf_secret **out,
+                                        struct hf_error *err) HF_WARN_UNUSED;
+
+/* Opens the store (session->store), or the store and the repository (session->repo). Stays as it
+ * is when it is open already. Errors name the repository. */
+enum hf_status hf_choose_open_store(struct hf_session *session, const struct hf_chosen *chosen,
+                                    struct hf_error *err) HF_WARN_UNUSED;
+enum hf_status hf_choose_open(struct hf_session *session, const struct hf_chosen *chosen,
+                              struct hf_error *err) HF_WARN_UNUSED;
+/* Both at once: hf_choose_repository and hf_choose_open. */
+enum hf_status hf_choose_and_open(struct hf_session *session, struct hf_error *err) HF_WARN_UNUSED;
+void hf_choose_close(struct hf_session *session);
+
+#endif

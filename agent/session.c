@@ -1,0 +1,91 @@
+#include "agent/session.h"
+
+#include "agent/signals.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Takes a variable out of the environment, so that no child inherits it, and wipes it where it
+ * can be seen (/proc/PID/environ). */
+static enum hf_status take_secret_variable(const char *name, struct hf_secret **out,
+                                           struct hf_error *err)
+{
+    char *value = getenv(name);
+    enum hf_status status = HF_OK;
+
+    if (!value)
+        return HF_OK;
+    if (*value)
+        status = hf_secret_new(value, strlen(value), out, err);
+    explicit_bzero(value, strlen(value));
+    (void)unsetenv(name);
+    return status;
+}
+
+static enum hf_status take_environment(struct hf_session *session, struct hf_error *err)
+{
+    const char *file = getenv("HOLDFAST_PASSPHRASE_FILE");
+
+    HF_TRY(take_secret_variable("HOLDFAST_PASSPHRASE", &session->env_passphrase, err));
+    return file && *file ? hf_text_copy(file, &session->env_passphrase_file, err) : HF_OK;
+}
+
+enum hf_status hf_session_begin(const struct hf_args *args, struct hf_output *output,
+                                struct hf_session *out, struct hf_error *err)
+{
+    *out = (struct hf_session){.args = args, .output = output};
+    HF_TRY(take_environment(out, err));
+    HF_TRY(hf_config_load(hf_args_value(args, HF_OPT_CONFIG), &out->config, err));
+    return hf_session_new_work(out, err);
+}
+
+void hf_session_end(struct hf_session *session)
+{
+    hf_repo_close(session->repo);
+    hf_store_close(session->store);
+    free(session->repository);
+    free(session->repository_path);
+    hf_signals_watch(NULL);
+    hf_cancel_free(session->cancel);
+    hf_config_free(session->config);
+    hf_secret_free(session->env_passphrase);
+    free(session->env_passphrase_file);
+}
+
+enum hf_status hf_session_new_work(struct hf_session *session, struct hf_error *err)
+{
+    struct hf_cancel *cancel;
+
+    HF_TRY(hf_cancel_new(&cancel, err));
+    hf_signals_watch(cancel);
+    hf_cancel_free(session->cancel);
+    session->cancel = cancel;
+    return HF_OK;
+}
+
+enum hf_status hf_session_cause(struct hf_session *session, struct hf_error *err)
+{
+    struct hf_error cause = HF_ERROR_INIT;
+
+    if (err->status != HF_CANCELLED)
+        return err->status;
+    if (hf_cancel_cause(session->cancel, &cause) != HF_OK && cause.status != HF_CANCELLED)
+        *err = cause;
+    else if (hf_signals_interrupted())
+        (void)hf_error_set(err, HF_CANCELLED, "interrupted");
+    return err->status;
+}
+
+enum hf_status hf_session_limits(const struct hf_session *session, uint64_t *out_memory,
+                                 unsigned *out_threads, unsigned *out_level, struct hf_error *err)
+{
+    const struct hf_args *args = session->args;
+
+    *out_memory = session->config->memory;
+    *out_threads = session->config->threads;
+    *out_level = session->config->level;
+    HF_TRY(hf_args_size(args, HF_OPT_MEMORY, HF_CONFIG_MEMORY_MIN, HF_CONFIG_MEMORY_MAX, out_memory,
+                        err));
+    HF_TRY(hf_args_number(args, HF_OPT_THREADS, 1, HF_CONFIG_THREADS_MAX, out_threads, err));
+    return hf_args_number(args, HF_OPT_LEVEL, 1, HF_CONFIG_LEVEL_MAX, out_level, err);
+}

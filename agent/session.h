@@ -1,0 +1,44 @@
+/*
+ * One run of the program: what was asked, the configuration, the voice, the work at hand, and the
+ * repository that is open. Commands (run.h) are given one. Main thread only.
+ */
+#ifndef HF_AGENT_SESSION_H
+#define HF_AGENT_SESSION_H
+
+#include "agent/args.h"
+#include "agent/config.h"
+#include "agent/output.h"
+#include "storage/repository/repository.h"
+
+struct hf_session {
+    const struct hf_args *args;
+    struct hf_config *config;
+    struct hf_output *output;
+    struct hf_cancel *cancel;         /* of the work at hand */
+    struct hf_secret *env_passphrase; /* HOLDFAST_PASSPHRASE, or NULL */
+    char *env_passphrase_file;        /* HOLDFAST_PASSPHRASE_FILE, or NULL */
+
+    /* The repository at hand. */
+    char *repository; /* "repository offsite" or "repository /srv/backups", for errors */
+    char *repository_path;
+    struct hf_store *store;
+    struct hf_repo *repo;
+};
+
+/* Reads the configuration where the command uses one; takes secrets out of the environment. */
+enum hf_status hf_session_begin(const struct hf_args *args, struct hf_output *output,
+                                struct hf_session *out, struct hf_error *err) HF_WARN_UNUSED;
+void hf_session_end(struct hf_session *session);
+
+/* A new piece of work: what stopped the last one is forgotten, an interrupt is not. */
+enum hf_status hf_session_new_work(struct hf_session *session, struct hf_error *err) HF_WARN_UNUSED;
+/* When err says no more than that the work was stopped: puts in its place why. Returns its
+ * status. */
+enum hf_status hf_session_cause(struct hf_session *session, struct hf_error *err);
+
+/* --memory, --threads and --level, or the configuration's. */
+enum hf_status hf_session_limits(const struct hf_session *session, uint64_t *out_memory,
+                                 unsigned *out_threads, unsigned *out_level,
+                                 struct hf_error *err) HF_WARN_UNUSED;
+
+#endif
