@@ -1,0 +1,292 @@
+"""What the end-to-end tests share: private servers, repositories, the program itself.
+
+Every test file runs on its own: `python3 tests/e2e/test_roundtrip.py [Class.test]`. HOLDFAST_BUILD
+names the build folder (default: build). Exit status: 0, 1, or 77 where something in the file could
+not run on this machine and nothing failed.
+"""
+import contextlib
+import difflib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+import psycopg2
+from psycopg2 import sql as pgsql
+
+TOP = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("HOLDFAST_BUILD", TOP / "build"))
+HOLDFAST = BUILD / "holdfast"
+POSTGRES = TOP / "tests/servers/postgres"
+ZOO = TOP / "tests/e2e/zoo.sql"
+SANITIZER = 99  # what a sanitizer's report ends with: never an exit code that a test expects
+
+# Exit codes of the program.
+DONE, FAILED, USAGE, DAMAGED, UNREACHABLE, BUSY = range(6)
+
+
+def run(argv, timeout=60, check=True, **options):
+    """A helper program, not the one under test."""
+    options.setdefault("stdout", subprocess.PIPE)
+    result = subprocess.run([str(a) for a in argv], timeout=timeout, text=True,
+                            stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, **options)
+    if check and result.returncode:
+        raise AssertionError(f"{argv[0]} ended with {result.returncode}: {result.stderr[-2000:]}")
+    return result
+
+
+def servers(*arguments, check=True):
+    result = run([POSTGRES, *arguments], timeout=600, check=False)
+    if result.returncode == 77:
+        raise unittest.SkipTest(result.stderr.strip())
+    if check and result.returncode:
+        raise AssertionError(f"postgres {arguments}: {result.stderr}")
+    return result.stdout.strip()
+
+
+class Server:
+    """A PostgreSQL server in a folder of its own."""
+
+    def __init__(self, folder, version=15, settings=(), initdb=()):
+        self.folder, self.version = Path(folder), version
+        self.settings = list(settings)
+        self.clients = Path(servers("client", str(version)))
+        if not (self.folder / "data").exists():
+            servers("init", self.folder, str(version), *initdb)
+        self.start()
+
+    def start(self, *settings):
+        servers("start", self.folder, *self.settings, *settings)
+        self.port = int((self.folder / "port").read_text())
+
+    def stop(self, mode="fast"):
+        servers("stop", self.folder, mode)
+
+    @property
+    def password(self):
+        return (self.folder / "password").read_text().strip()
+
+    def url(self, database="postgres", user="postgres"):
+        """By the socket, without a password."""
+        return (f"postgresql://{quote(user)}@/{quote(database)}"
+                f"?host={quote(str(self.folder / 's'))}&port={self.port}")
+
+    def server_url(self, user="postgres"):
+        """Without a database: the whole server."""
+        return f"postgresql://{quote(user)}@/?host={quote(str(self.folder / 's'))}&port={self.port}"
+
+    def tcp_url(self, database="postgres", user="postgres", password=None):
+        secret = f":{quote(password)}" if password else ""
+        return f"postgresql://{quote(user)}{secret}@127.0.0.1:{self.port}/{quote(database)}"
+
+    def connect(self, database="postgres", user="postgres", autocommit=True):
+        connection = psycopg2.connect(self.url(database, user))
+        connection.autocommit = autocommit
+        return connection
+
+    def query(self, database, text, *values, user="postgres"):
+        with contextlib.closing(self.connect(database, user)) as connection:
+            with connection.cursor() as cursor:
+                cursor.execute(text, values or None)
+                return cursor.fetchall() if cursor.description else None
+
+    def value(self, database, text, *values):
+        return self.query(database, text, *values)[0][0]
+
+    def create(self, database, options=""):
+        self.query("postgres", f'CREATE DATABASE "{database}" {options}')
+        return database
+
+    def drop(self, database):
+        self.query("postgres", f'DROP DATABASE IF EXISTS "{database}"')
+
+    def databases(self):
+        return [row[0] for row in self.query(
+            "postgres", "SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY 1")]
+
+    def psql(self, database, script, check=True):
+        """A script file, or text; stops at the first error."""
+        what = ["-f", script] if isinstance(script, Path) else ["-c", script]
+        return run([self.clients / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1",
+                    "-d", self.url(database), *what], check=check, timeout=120)
+
+    def zoo(self, database="zoo"):
+        self.create(database)
+        self.psql(database, ZOO)
+        return database
+
+    def dump(self, database, *options, clients=None):
+        """pg_dump's text, with the rows of each table sorted and without what changes by itself."""
+        text = run([(clients or self.clients) / "pg_dump", "-d", self.url(database), *options],
+                   timeout=120).stdout
+        return normal_dump(text)
+
+    def table(self, database, name, order="1"):
+        return self.query(database, f"SELECT * FROM {name} ORDER BY {order}")
+
+
+def normal_dump(text):
+    lines, rows, copying = [], [], False
+    for line in text.split("\n"):
+        if copying:
+            if line == "\\.":
+                lines += sorted(rows) + [line]
+                rows, copying = [], False
+            else:
+                rows.append(line)
+            continue
+        copying = line.startswith("COPY ") and line.endswith("FROM stdin;")
+        if not re.match(r"\\(un)?restrict |-- Dumped (from|by) ", line):
+            lines.append(line)
+    return lines
+
+
+def quote(text):
+    return "".join(c if c.isalnum() and c.isascii() or c in "-._~" else
+                   "".join(f"%{b:02X}" for b in c.encode()) for c in text)
+
+
+class Result:
+    """How a run of the program ended."""
+
+    def __init__(self, code, out, err, seconds):
+        self.code, self.out, self.err, self.seconds = code, out, err, seconds
+
+    @property
+    def said(self):
+        return self.out + self.err
+
+    @property
+    def events(self):
+        return [json.loads(line) for line in self.out.splitlines() if line.strip()]
+
+    def __repr__(self):
+        return f"exit {self.code}\n--- stdout\n{self.out[-4000:]}\n--- stderr\n{self.err[-6000:]}"
+
+
+class TestCase(unittest.TestCase):
+    """Has a folder, a repository with its passphrase, and runs the program.
+
+    A class that needs a server of its own says which: SERVERS = {"server": {"version": 15}}.
+    """
+
+    SERVERS = {"server": {}}
+    maxDiff = 4000
+
+    @classmethod
+    def setUpClass(cls):
+        # Short, as the path of a socket must be, and open to the user that servers run as.
+        cls.base = Path(tempfile.mkdtemp(prefix="hf-", dir="/tmp"))
+        cls.base.chmod(0o755)
+        cls.addClassCleanup(shutil.rmtree, cls.base, ignore_errors=True)
+        for name, options in cls.SERVERS.items():
+            server = Server(cls.base / name, **options)
+            cls.addClassCleanup(server.stop, "immediate")
+            setattr(cls, name, server)
+
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="t-", dir=self.base))
+        self.folder.chmod(0o755)
+        self.repo = self.folder / "repo"
+        self.passphrase = self.secret("passphrase", "correct horse battery staple")
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def secret(self, name, text):
+        path = self.folder / name
+        path.write_text(text + "\n")
+        path.chmod(0o600)
+        return path
+
+    def environment(self, env=None):
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "HOLDFAST_"))}
+        clean.update(LC_ALL="C.UTF-8",
+                     ASAN_OPTIONS=f"exitcode={SANITIZER}:detect_leaks=1:abort_on_error=0",
+                     LSAN_OPTIONS=f"exitcode={SANITIZER}", UBSAN_OPTIONS="print_stacktrace=1")
+        clean.update({k: str(v) for k, v in (env or {}).items()})
+        return clean
+
+    def start(self, *arguments, env=None, repo=None, key=True, **options):
+        """The running program; repo=False leaves --repository out, key=False the passphrase."""
+        command = [str(a) for a in arguments]
+        if repo is not False:
+            command += ["--repository", str(repo or self.repo)]
+            if key:
+                command += ["--passphrase-file", str(self.passphrase if key is True else key)]
+        for stream in ("stdin", "stdout", "stderr"):
+            options.setdefault(stream, subprocess.DEVNULL if stream == "stdin" else subprocess.PIPE)
+        return subprocess.Popen([str(HOLDFAST), *command], env=self.environment(env),
+                                cwd=options.pop("cwd", self.folder), **options)
+
+    def finish(self, process, expect=DONE, timeout=120, began=None):
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)
+            out, err = process.communicate()
+            self.fail(f"{process.args} did not end within {timeout} s: {err.decode()[-4000:]}")
+        result = Result(process.returncode, (out or b"").decode(errors="replace"),
+                        (err or b"").decode(errors="replace"), time.monotonic() - (began or 0))
+        if "Sanitizer" in result.err or "runtime error:" in result.err:
+            self.fail(f"{' '.join(process.args)}: {result}")
+        if expect is not None and result.code != expect:
+            self.fail(f"{' '.join(process.args)}\nexpected exit {expect}, got {result}")
+        return result
+
+    def hf(self, *arguments, expect=DONE, says=(), timeout=120, **options):
+        """Runs the program to its end; says: texts (regular expressions) of its messages."""
+        began = time.monotonic()
+        process = self.start(*arguments, **options)
+        result = self.finish(process, expect, timeout, began)
+        for text in [says] if isinstance(says, str) else says:
+            self.assertRegex(result.said, re.compile(text, re.IGNORECASE | re.DOTALL), repr(result))
+        return result
+
+    def init(self, **options):
+        return self.hf("init", **options)
+
+    def backup(self, *arguments, **options):
+        return self.hf("backup", *arguments, **options)
+
+    def restore(self, snapshot, to, *arguments, **options):
+        return self.hf("restore", snapshot, "--to", to, *arguments, **options)
+
+    def snapshots(self, source=None, **options):
+        """What list says, oldest first."""
+        result = self.hf("list", *([source] if source else []), "--json", **options)
+        return [e for e in result.events if e.get("event", e.get("type")) == "snapshot"]
+
+    def objects(self, prefix=""):
+        return sorted(str(p.relative_to(self.repo)) for p in self.repo.rglob("*")
+                      if p.is_file() and str(p.relative_to(self.repo)).startswith(prefix))
+
+    def stored(self, repo=None):
+        return sum(p.stat().st_size for p in (repo or self.repo).rglob("*") if p.is_file())
+
+    def assert_same_database(self, server, database, server2, database2, *options):
+        """Both dumped by the newer one's pg_dump: equal but for the database's name."""
+        clients = max((server, server2), key=lambda s: s.version).clients
+        one = server.dump(database, *options, clients=clients)
+        two = server2.dump(database2, *options, clients=clients)
+        if one != two:
+            different = [f for f in difflib.unified_diff(one, two, database, database2, lineterm="", n=1)]
+            self.fail("\n".join(line[:200] for line in different[:60]))
+
+    def assert_no_leftovers(self, server, *databases):
+        """Only these databases, besides postgres: nothing half restored stays."""
+        self.assertEqual(sorted(databases + ("postgres",)), server.databases())
+
+
+def main():
+    program = unittest.main(exit=False, verbosity=2)
+    if not program.result.wasSuccessful():
+        sys.exit(1)
+    if program.result.testsRun == 0 and not program.result.skipped:
+        sys.exit("no test ran")
+    sys.exit(77 if program.result.skipped else 0)
