@@ -112,6 +112,9 @@ enum hf_status hf_pg_next_result(struct hf_pg *pg, PGresult **out,
                                  struct hf_error *err) HF_WARN_UNUSED;
 /* Takes and forgets all results that are left. */
 enum hf_status hf_pg_drain(struct hf_pg *pg, struct hf_error *err) HF_WARN_UNUSED;
+/* Asks the server to end what runs there, which would otherwise go on until it next writes to us;
+ * its results are still to be taken. At most a few seconds, whatever the network does. */
+void hf_pg_cancel_statement(struct hf_pg *pg);
 /* Sets err (and pg->sqlstate) from a failed result, or from the connection when result is NULL. */
 enum hf_status hf_pg_fail(struct hf_pg *pg, const PGresult *result, struct hf_error *err);
 

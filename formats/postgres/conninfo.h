@@ -9,9 +9,10 @@
 #include "base/error.h"
 #include "base/secret.h"
 
-/* conninfo as "key='value' …" without passwords and with another database if one is given: fit
- * for an argument list. *out_password (may be NULL) is the one that was inside, or NULL. HF_CONFIG
- * for a sslpassword, which nothing but the string could carry to a child. */
+/* conninfo as "key='value' …" without password and application_name (a child's comes from
+ * PGAPPNAME) and with another database if one is given: fit for an argument list. *out_password
+ * (may be NULL) is the one that was inside, or NULL. HF_CONFIG for a sslpassword, which nothing but
+ * the string could carry to a child. */
 enum hf_status hf_pg_conninfo_strip(const char *conninfo, const char *database, char **out,
                                     struct hf_secret **out_password,
                                     struct hf_error *err) HF_WARN_UNUSED;
