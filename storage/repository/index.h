@@ -27,10 +27,10 @@
 #include <stdint.h>
 
 enum {
-    HF_INDEX_PACKS = 128,            /* of an index object, when more are to be written */
-    HF_INDEX_FRAMES = 256 << 10,     /* the same in frames, a pack's more at the most */
-    HF_INDEX_OBJECT_MAX = 256 << 20, /* of an object that is believed */
-    HF_INDEX_NAME = 6 + 64 + 1,      /* "index/<64 hex>" and NUL */
+    HF_INDEX_PACKS = 128,           /* of an index object, when more are to be written */
+    HF_INDEX_FRAMES = 256 << 10,    /* the same in frames, a pack's more at the most */
+    HF_INDEX_OBJECT_MAX = 64 << 20, /* of an object that is believed */
+    HF_INDEX_NAME = 6 + 64 + 1,     /* "index/<64 hex>" and NUL */
 };
 
 struct hf_index;
@@ -100,9 +100,9 @@ size_t hf_index_pending(struct hf_index *index);
 /* Writes these; *out_bytes (may be NULL) is what was stored. Nothing pending: nothing written. */
 enum hf_status hf_index_flush(struct hf_index *index, struct hf_repo *repo, uint64_t *out_bytes,
                               struct hf_error *err) HF_WARN_UNUSED;
-/* Writes all live packs (and all drops) anew, then deletes the objects that were there at load,
- * readable or not. For whoever holds the repository for himself. A crash in between leaves objects
- * that say the same thing twice. */
+/* Writes all of it anew, then deletes the objects that were there at load, readable or not. For
+ * whoever holds the repository for himself. A crash in between leaves objects that say the same
+ * thing twice. */
 enum hf_status hf_index_rewrite(struct hf_index *index, struct hf_repo *repo,
                                 struct hf_error *err) HF_WARN_UNUSED;
 
