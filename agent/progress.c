@@ -1,5 +1,6 @@
 #include "agent/progress.h"
 
+#include "agent/duration.h"
 #include "base/clock.h"
 #include "base/text.h"
 
@@ -69,21 +70,6 @@ uint64_t hf_progress_rate(const struct hf_progress *progress, int64_t now)
         return 0;
     return (uint64_t)((double)(progress->bytes - progress->samples[oldest].bytes) *
                       (double)HF_NS_PER_S / (double)span);
-}
-
-void hf_duration_format(char text[HF_DURATION_TEXT], int64_t nanoseconds)
-{
-    int64_t s = (nanoseconds + HF_NS_PER_S / 2) / HF_NS_PER_S;
-
-    if (nanoseconds < 10 * HF_NS_PER_S)
-        (void)snprintf(text, HF_DURATION_TEXT, "%.1f s", (double)nanoseconds / (double)HF_NS_PER_S);
-    else if (s < 60)
-        (void)snprintf(text, HF_DURATION_TEXT, "%" PRId64 " s", s);
-    else if (s < 3600)
-        (void)snprintf(text, HF_DURATION_TEXT, "%" PRId64 " min %" PRId64 " s", s / 60, s % 60);
-    else
-        (void)snprintf(text, HF_DURATION_TEXT, "%" PRId64 " h %" PRId64 " min", s / 3600,
-                       s / 60 % 60);
 }
 
 static void part_percent(const struct hf_progress *p, char part[PART_TEXT])

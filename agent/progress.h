@@ -36,8 +36,4 @@ uint64_t hf_progress_rate(const struct hf_progress *progress, int64_t now);
 void hf_progress_render(const struct hf_progress *progress, int64_t now, size_t width, char *line,
                         size_t size);
 
-enum { HF_DURATION_TEXT = 32 };
-/* "18 s", "3 min 20 s", "2 h 5 min" */
-void hf_duration_format(char text[HF_DURATION_TEXT], int64_t nanoseconds);
-
 #endif

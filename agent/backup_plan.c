@@ -1,0 +1,170 @@
+#include "agent/backup_plan.h"
+
+#include "agent/conninfo.h"
+#include "agent/source.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void hf_backup_plan_auto(struct hf_backup_plan *plan)
+{
+    for (size_t i = 0; i < plan->url_count; i++)
+        hf_config_source_done(&plan->urls[i]);
+    free(plan->urls);
+    free(plan->tasks);
+}
+
+static enum hf_status add_task(struct hf_backup_plan *plan, struct hf_config_source *source,
+                               const char *repository, struct hf_error *err)
+{
+    struct hf_backup_task *more;
+
+    for (size_t i = 0; i < plan->count; i++) {
+        bool same = plan->tasks[i].source == source && plan->tasks[i].repository == repository;
+
+        if (same) /* named twice, by a job and by itself for example */
+            return HF_OK;
+    }
+    more = realloc(plan->tasks, (plan->count + 1) * sizeof *more);
+    if (!more)
+        return hf_error_memory(err);
+    plan->tasks = more;
+    more[plan->count++] = (struct hf_backup_task){.source = source, .repository = repository};
+    return HF_OK;
+}
+
+static struct hf_config_source *source_of(struct hf_config *config, const char *name)
+{
+    for (size_t i = 0; i < config->source_count; i++) {
+        if (strcmp(config->sources[i].name, name) == 0)
+            return &config->sources[i];
+    }
+    return NULL;
+}
+
+static enum hf_status add_job(struct hf_session *session, const struct hf_config_job *job,
+                              struct hf_backup_plan *plan, struct hf_error *err)
+{
+    for (size_t i = 0; i < job->sources.count; i++)
+        HF_TRY(add_task(plan, source_of(session->config, job->sources.items[i]),
+                        job->repositories.items[0], err));
+    return HF_OK;
+}
+
+static enum hf_status add_everything(struct hf_session *session, struct hf_backup_plan *plan,
+                                     struct hf_error *err)
+{
+    struct hf_config *config = session->config;
+
+    if (config->source_count == 0)
+        return hf_error_set(err, HF_USAGE,
+                            "nothing to back up: name a postgresql:// URL, or write a "
+                            "configuration file with sources%s%s",
+                            config->file ? "; there are none in " : "",
+                            config->file ? config->file : "");
+    HF_TRY(hf_source_refuse_options(session, config->sources[0].name, err));
+    for (size_t i = 0; i < config->job_count; i++)
+        HF_TRY(add_job(session, &config->jobs[i], plan, err));
+    for (size_t i = 0; i < config->source_count && config->job_count == 0; i++)
+        HF_TRY(add_task(plan, &config->sources[i], NULL, err));
+    return HF_OK;
+}
+
+static enum hf_status unknown_name(const struct hf_config *config, const char *name,
+                                   struct hf_error *err)
+{
+    size_t count = 0;
+    HF_AUTO_FREE const char **names =
+        calloc(config->source_count + config->job_count + 1, sizeof *names);
+    const char *near;
+
+    if (!names)
+        return hf_error_memory(err);
+    for (size_t i = 0; i < config->job_count; i++)
+        names[count++] = config->jobs[i].name;
+    for (size_t i = 0; i < config->source_count; i++)
+        names[count++] = config->sources[i].name;
+    near = hf_text_nearest(name, names);
+    if (near)
+        return hf_error_set(err, HF_USAGE,
+                            "there is no job or source \"%.100s\"; did you mean \"%s\"?", name,
+                            near);
+    return hf_error_set(err, HF_USAGE,
+                        "there is no job or source \"%.100s\" in %s; a database is given as "
+                        "postgresql://USER@HOST/DATABASE",
+                        name, config->file ? config->file : "a configuration file");
+}
+
+static enum hf_status add_operand(struct hf_session *session, const char *operand,
+                                  struct hf_backup_plan *plan, struct hf_error *err)
+{
+    const struct hf_config_job *job = hf_config_job(session->config, operand);
+    struct hf_config_source *source = source_of(session->config, operand);
+
+    if (hf_conninfo_is_url(operand)) {
+        HF_TRY(hf_source_from_url(session, operand, &plan->urls[plan->url_count], err));
+        plan->url_count++;
+        return add_task(plan, &plan->urls[plan->url_count - 1], NULL, err);
+    }
+    if (!job && !source)
+        return unknown_name(session->config, operand, err);
+    HF_TRY(hf_source_refuse_options(session, operand, err));
+    return job ? add_job(session, job, plan, err) : add_task(plan, source, NULL, err);
+}
+
+/* A source that is in exactly one job goes where that job puts it. */
+static const char *repository_of_source(const struct hf_config *config, const char *source)
+{
+    const char *found = NULL;
+
+    for (size_t i = 0; i < config->job_count; i++) {
+        const char *repository = config->jobs[i].repositories.items[0];
+
+        if (!hf_strings_contain(&config->jobs[i].sources, source))
+            continue;
+        if (found && strcmp(found, repository) != 0)
+            return NULL;
+        found = repository;
+    }
+    return found;
+}
+
+/* One snapshot holds one source, and --name names one. */
+static enum hf_status check_names(const struct hf_backup_plan *plan, struct hf_error *err)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            const struct hf_backup_task *a = &plan->tasks[i], *b = &plan->tasks[j];
+
+            if (a->source != b->source && strcmp(a->source->name, b->source->name) == 0)
+                return hf_error_set(err, HF_USAGE,
+                                    "two sources would have the name \"%s\"; back them up one by "
+                                    "one, with --name",
+                                    a->source->name);
+        }
+    }
+    return HF_OK;
+}
+
+enum hf_status hf_backup_plan_make(struct hf_session *session, struct hf_backup_plan *out,
+                                   struct hf_error *err)
+{
+    const struct hf_strings *operands = &session->args->operands;
+
+    *out = (struct hf_backup_plan){.count = 0};
+    out->urls = calloc(operands->count + 1, sizeof *out->urls);
+    if (!out->urls)
+        return hf_error_memory(err);
+    if (operands->count == 0)
+        HF_TRY(add_everything(session, out, err));
+    for (size_t i = 0; i < operands->count; i++)
+        HF_TRY(add_operand(session, operands->items[i], out, err));
+    for (size_t i = 0; i < out->count; i++) {
+        struct hf_backup_task *task = &out->tasks[i];
+
+        if (!task->repository)
+            task->repository = repository_of_source(session->config, task->source->name);
+        HF_TRY(hf_choose_repository(session, task->repository, &task->chosen, err));
+    }
+    return check_names(out, err);
+}

@@ -1,0 +1,152 @@
+/* holdfast backup */
+#include "agent/backup_plan.h"
+#include "agent/duration.h"
+#include "agent/run.h"
+#include "agent/signals.h"
+#include "agent/snapshots.h"
+#include "agent/source.h"
+#include "base/clock.h"
+#include "storage/repository/backup.h"
+
+#include <inttypes.h>
+#include <unistd.h>
+
+struct outcome {
+    char id[HF_SNAPSHOT_ID_TEXT];
+    int64_t captured;
+    int64_t took;
+    struct hf_backup_stats stats;
+};
+
+static enum hf_status backup_options(const struct hf_session *session, const char *source,
+                                     char *host, size_t host_size, struct hf_backup_options *out,
+                                     struct hf_error *err)
+{
+    unsigned level = 0;
+
+    *out = (struct hf_backup_options){
+        .source = source, .kind = hf_pg_source.name, .host = host, .cancel = session->cancel};
+    if (gethostname(host, host_size) != 0)
+        host[0] = 0;
+    host[host_size - 1] = 0;
+    HF_TRY(hf_session_limits(session, &out->memory, &out->threads, &level, err));
+    out->level = (int)level;
+    return HF_OK;
+}
+
+static enum hf_status capture(struct hf_session *session, struct hf_config_source *source,
+                              struct hf_backup *backup, struct hf_capture_result *out,
+                              struct hf_error *err)
+{
+    struct hf_work work = {.cancel = session->cancel,
+                           .observer = hf_output_observer(session->output)};
+
+    HF_TRY(hf_source_prepare(session, source, err));
+    HF_TRY(hf_args_number(session->args, HF_OPT_JOBS, 1, HF_CONFIG_JOBS_MAX, &work.jobs, err));
+    return hf_pg_source.capture(&source->postgres, hf_backup_sink(backup), &work, out, err);
+}
+
+/* Captures and commits; backup is consumed. */
+static enum hf_status capture_and_commit(struct hf_session *session,
+                                         struct hf_config_source *source, struct hf_backup *backup,
+                                         struct outcome *out, struct hf_error *err)
+{
+    struct hf_capture_result result = {.properties = NULL};
+    enum hf_status status = capture(session, source, backup, &result, err);
+
+    if (status != HF_OK)
+        hf_backup_abort(backup);
+    else
+        status = hf_backup_commit(backup, result.properties, out->id, &out->stats, err);
+    out->captured = result.time;
+    json_decref(result.properties);
+    return status;
+}
+
+static enum hf_status back_up(struct hf_session *session, struct hf_config_source *source,
+                              struct outcome *out, struct hf_error *err)
+{
+    char host[256];
+    struct hf_backup_options options;
+    struct hf_backup *backup;
+    int64_t start = hf_clock_monotonic();
+    enum hf_status status;
+
+    HF_TRY(backup_options(session, source->name, host, sizeof host, &options, err));
+    HF_TRY(hf_backup_begin(session->repo, &options, &backup, err));
+    hf_output_begin(session->output, source->name);
+    status = capture_and_commit(session, source, backup, out, err);
+    hf_output_end(session->output);
+    out->took = hf_clock_monotonic() - start;
+    return status;
+}
+
+static void report(struct hf_session *session, const struct hf_backup_task *task,
+                   const struct outcome *outcome)
+{
+    const struct hf_backup_stats *stats = &outcome->stats;
+    const char *repository = task->chosen.name ? task->chosen.name : task->chosen.path;
+    char read[HF_SIZE_TEXT], fresh[HF_SIZE_TEXT], stored[HF_SIZE_TEXT];
+    char took[HF_DURATION_TEXT], captured[HF_TIME_TEXT];
+
+    hf_text_format_size(read, stats->read_bytes);
+    hf_text_format_size(fresh, stats->new_bytes);
+    hf_text_format_size(stored, stats->stored_bytes);
+    hf_duration_format(took, outcome->took);
+    hf_time_format(captured, outcome->captured);
+    hf_output_news(session->output,
+                   "%s: snapshot %.*s in %s: %s in %" PRIu64 " rows read, %s new, %s stored\n",
+                   task->source->name, HF_SHORT_ID, outcome->id, took, read, stats->records, fresh,
+                   stored);
+    hf_output_event(
+        session->output, "backup",
+        json_pack("{s:s, s:s, s:s, s:s, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "source",
+                  task->source->name, "repository", repository, "snapshot", outcome->id, "captured",
+                  captured, "seconds", (double)outcome->took / (double)HF_NS_PER_S, "read_bytes",
+                  (json_int_t)stats->read_bytes, "records", (json_int_t)stats->records, "chunks",
+                  (json_int_t)stats->chunks, "new_chunks", (json_int_t)stats->new_chunks,
+                  "new_bytes", (json_int_t)stats->new_bytes, "stored_bytes",
+                  (json_int_t)stats->stored_bytes, "adopted_packs",
+                  (json_int_t)stats->adopted_packs));
+}
+
+static enum hf_status run_task(struct hf_session *session, const struct hf_backup_task *task,
+                               struct hf_error *err)
+{
+    struct outcome outcome = {.took = 0};
+
+    HF_TRY(hf_session_new_work(session, err));
+    HF_TRY(hf_choose_open(session, &task->chosen, err));
+    if (back_up(session, task->source, &outcome, err) != HF_OK) {
+        (void)hf_session_cause(session, err);
+        return hf_error_prefix(err, "backup %s", task->source->name);
+    }
+    report(session, task, &outcome);
+    return HF_OK;
+}
+
+/* One source that fails does not keep the others from being backed up; an interrupt does. */
+enum hf_status hf_run_backup(struct hf_session *session, struct hf_error *err)
+{
+    __attribute__((cleanup(hf_backup_plan_auto))) struct hf_backup_plan plan = {.count = 0};
+    enum hf_status first = HF_OK;
+    size_t failed = 0;
+
+    HF_TRY(hf_backup_plan_make(session, &plan, err));
+    for (size_t i = 0; i < plan.count; i++) {
+        struct hf_error one = HF_ERROR_INIT;
+
+        if (run_task(session, &plan.tasks[i], &one) == HF_OK)
+            continue;
+        if (plan.count == 1 || hf_signals_interrupted()) {
+            *err = one;
+            return err->status;
+        }
+        hf_output_error(session->output, &one);
+        first = first == HF_OK ? one.status : first;
+        failed++;
+    }
+    if (failed > 0)
+        return hf_error_set(err, first, "%zu of %zu backups failed", failed, plan.count);
+    return HF_OK;
+}

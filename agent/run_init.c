@@ -1,0 +1,57 @@
+/* holdfast init */
+#include "agent/choose.h"
+#include "agent/run.h"
+#include "storage/local/local.h"
+
+#include <string.h>
+
+static enum hf_status read_cipher(const struct hf_args *args, enum hf_repo_cipher *out,
+                                  struct hf_error *err)
+{
+    const char *name = hf_args_value(args, HF_OPT_CIPHER);
+
+    *out = HF_CIPHER_XCHACHA20_POLY1305;
+    if (!name || strcmp(name, "xchacha20-poly1305") == 0)
+        return HF_OK;
+    if (strcmp(name, "aes-256-gcm") != 0)
+        return hf_error_set(err, HF_USAGE,
+                            "option --cipher takes xchacha20-poly1305 or aes-256-gcm, not "
+                            "\"%.40s\"",
+                            name);
+    *out = HF_CIPHER_AES_256_GCM;
+    return HF_OK;
+}
+
+static void report(struct hf_session *session, const struct hf_chosen *chosen)
+{
+    const char *fingerprint = hf_repo_fingerprint(session->repo);
+
+    hf_output_event(session->output, "init",
+                    json_pack("{s:s, s:s, s:s}", "repository", chosen->path, "id",
+                              hf_repo_id(session->repo), "fingerprint", fingerprint));
+    hf_output_news(session->output,
+                   "made repository %s in %s\n"
+                   "fingerprint %s\n"
+                   "Without its passphrase nothing in it can be read: keep a copy elsewhere.\n",
+                   hf_repo_id(session->repo), chosen->path, fingerprint);
+}
+
+enum hf_status hf_run_init(struct hf_session *session, struct hf_error *err)
+{
+    struct hf_repo_options options = {.kdf_ops = 0};
+    struct hf_credential credential = {.passphrase = NULL};
+    HF_AUTO_PTR(hf_secret) passphrase = NULL;
+    struct hf_chosen chosen;
+
+    HF_TRY(read_cipher(session->args, &options.cipher, err));
+    HF_TRY(hf_choose_repository(session, NULL, &chosen, err));
+    HF_TRY(hf_choose_new_passphrase(session, &chosen, &passphrase, err));
+    credential.passphrase = passphrase;
+    if (hf_local_open(chosen.path, HF_LOCAL_CREATE, &session->store, err) != HF_OK ||
+        hf_repo_init(session->store, &options, &credential, err) != HF_OK ||
+        /* Opened again, so that what is reported as made is known to open. */
+        hf_repo_open(session->store, &credential, &session->repo, err) != HF_OK)
+        return hf_error_prefix(err, "repository %s", chosen.name ? chosen.name : chosen.path);
+    report(session, &chosen);
+    return HF_OK;
+}
