@@ -48,11 +48,9 @@ void hf_secret_free(struct hf_secret *secret)
 
 static size_t without_line_end(const uint8_t *data, size_t len)
 {
-    if (len > 0 && data[len - 1] == '\n')
-        len--;
-    if (len > 0 && data[len - 1] == '\r')
-        len--;
-    return len;
+    if (len == 0 || data[len - 1] != '\n')
+        return len;
+    return len > 1 && data[len - 2] == '\r' ? len - 2 : len - 1;
 }
 
 /* Until the end or until room is full. */

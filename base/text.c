@@ -297,20 +297,34 @@ static bool is_digit(char c)
 }
 
 /* Digits; false for none, or for more than fits. */
-static bool parse_digits(const char **at, uint64_t *out, uint64_t *out_scale)
+static bool parse_digits(const char **at, uint64_t *out)
 {
     uint64_t value = 0;
-    uint64_t scale = 1;
 
     if (!is_digit(**at))
         return false;
     for (; is_digit(**at); (*at)++) {
         if (__builtin_mul_overflow(value, UINT64_C(10), &value) ||
-            __builtin_add_overflow(value, (uint64_t)(**at - '0'), &value) ||
-            __builtin_mul_overflow(scale, UINT64_C(10), &scale))
+            __builtin_add_overflow(value, (uint64_t)(**at - '0'), &value))
             return false;
     }
     *out = value;
+    return true;
+}
+
+/* ".25" is 25 of 100. */
+static bool parse_part(const char **at, uint64_t *out, uint64_t *out_scale)
+{
+    const char *digits = *at + 1;
+    uint64_t scale = 1;
+
+    *at = digits;
+    if (!parse_digits(at, out))
+        return false;
+    for (; digits < *at; digits++) {
+        if (__builtin_mul_overflow(scale, UINT64_C(10), &scale))
+            return false;
+    }
     *out_scale = scale;
     return true;
 }
@@ -319,19 +333,15 @@ bool hf_text_parse_size(const char *text, uint64_t *out)
 {
     uint64_t whole;
     uint64_t part = 0;
-    uint64_t scale;
+    uint64_t scale = 1;
     uint64_t factor;
     unsigned __int128 bytes;
 
-    if (!parse_digits(&text, &whole, &scale))
+    if (!parse_digits(&text, &whole))
         return false;
-    scale = 1;
-    if (*text == '.') {
-        text++;
-        if (!parse_digits(&text, &part, &scale))
-            return false;
-    }
-    while (*text == ' ')
+    if (*text == '.' && !parse_part(&text, &part, &scale))
+        return false;
+    if (*text == ' ' && text[1])
         text++;
     factor = unit_of(text);
     if (factor == 0 || (factor == 1 && scale > 1)) /* there is no half byte */
