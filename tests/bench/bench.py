@@ -1,0 +1,342 @@
+#!/usr/bin/python3
+"""The benchmark: see scripts/bench. Each part measures holdfast and its peers one after the other
+and compares within that run; a bar is the ratio (or figure) that must not be exceeded."""
+import argparse
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from measure import GIB, program, shell, size_of
+
+TOP = Path(__file__).resolve().parents[2]
+HOLDFAST = TOP / "build/holdfast"
+POSTGRES = TOP / "tests/servers/postgres"
+MIB = 1 << 20
+SETTINGS = ["fsync=on", "shared_buffers=512MB", "max_wal_size=8GB", "checkpoint_timeout=30min",
+            "max_locks_per_transaction=1024", "maintenance_work_mem=256MB", "autovacuum=off"]
+
+
+def servers(*arguments):
+    return subprocess.run([POSTGRES, *map(str, arguments)], check=True, text=True,
+                          stdout=subprocess.PIPE).stdout.strip()
+
+
+class Bench:
+    def __init__(self, scale, data, work):
+        self.scale, self.work = scale, work
+        self.results, self.bars = {}, []
+        self.server = data / "server"
+        self.bin = servers("client", 15)
+        if not (self.server / "data").exists():
+            servers("init", self.server, 15)
+        servers("start", self.server, *SETTINGS)
+        self.port = (self.server / "port").read_text().strip()
+        os.environ["PATH"] = f"{self.bin}:{os.environ['PATH']}"
+        (work / "passphrase").write_text("a passphrase for measuring")
+        shell(f"age-keygen -o {work}/age.key")
+        key = (work / "age.key").read_text()
+        self.recipient = re.search(r"public key: (\S+)", key).group(1)
+
+    def stop(self):
+        servers("stop", self.server)
+
+    def url(self, database):
+        return f"postgresql://postgres@/{database}?host={self.server}/s&port={self.port}"
+
+    def sql(self, database, text):
+        return shell(f"""psql -Xqtd "{self.url(database)}" -v ON_ERROR_STOP=1""" + f" -c \"{text}\"").out.strip()
+
+    def database(self, name, script, **variables):
+        """Made once; kept with --data."""
+        if self.sql("postgres", f"SELECT 1 FROM pg_database WHERE datname = '{name}'"):
+            return
+        say(f"generating {name}")
+        options = " ".join(f"-v {k}={v}" for k, v in variables.items())
+        self.sql("postgres", f"CREATE DATABASE {name}_new")
+        shell(f"psql -Xq -d '{self.url(name + '_new')}' {options} -f {TOP}/tests/bench/{script}")
+        self.sql(f"{name}_new", "VACUUM (FREEZE, ANALYZE)")
+        self.sql("postgres", f"ALTER DATABASE {name}_new RENAME TO {name}")
+        self.sql("postgres", "CHECKPOINT")
+
+    def main_data(self, scale=None):
+        name = "app" + str(scale or self.scale).replace(".", "_")
+        self.database(name, "data.sql", scale=scale or self.scale)
+        return name
+
+    def drop(self, database):
+        self.sql("postgres", f"DROP DATABASE IF EXISTS {database}")
+        self.sql("postgres", "CHECKPOINT")
+
+    def holdfast(self, *arguments):
+        cost = program([HOLDFAST, *arguments, "--repository", self.work / "repository",
+                        "--passphrase-file", self.work / "passphrase", "--json"])
+        events = [json.loads(line) for line in cost.out.splitlines()]
+        cost.extra = next((e for e in reversed(events) if e["event"] not in ("progress", "step")), {})
+        cost.command = cost.command.replace(str(HOLDFAST), "holdfast")
+        return cost
+
+    def fresh_repository(self):
+        shutil.rmtree(self.work / "repository", ignore_errors=True)
+        self.holdfast("init")
+        shell("sync")
+        return size_of(self.work / "repository")
+
+    def clear(self, *names):
+        for name in names:
+            path = self.work / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        shell("sync")
+
+    # What is noted: rows of a part's table, and bars.
+
+    def row(self, part, what, cost, stored=None):
+        row = {"what": what, "seconds": cost.seconds, "command": self.tidy(cost.command),
+               "stored": stored, "own_cpu": cost.own_cpu, "peak": cost.peak}
+        self.results.setdefault(part, {"rows": [], "bars": []})["rows"].append(row)
+        say(f"  {what}: {cost.seconds:.1f} s" + (f", {stored / MIB:.1f} MiB stored" if stored else "")
+            + (f", {cost.own_cpu:.1f} s CPU of its own, {cost.peak / MIB:.0f} MiB peak" if cost.peak else ""))
+
+    def bar(self, part, what, value, limit, unit=""):
+        self.results[part]["bars"].append({"what": what, "value": value, "limit": limit, "unit": unit})
+        say(f"  {'met   ' if value <= limit else 'MISSED'} {what}: {value:.3g}{unit} (at most {limit}{unit})")
+
+    def tidy(self, command):
+        for path, name in ((str(self.work), "$W"), (str(self.server), "$S"), (self.recipient, "$R")):
+            command = command.replace(path, name)
+        return command
+
+    # The parts.
+
+    def backup(self):
+        """A full backup into an empty repository, encrypted and deduplicated, default settings."""
+        app, w, part = self.main_data(), self.work, "backup"
+        url = self.url(app)
+        nothing = shell(f"(psql -Xqd '{url}' -c 'COPY orders TO STDOUT' -c 'COPY customers TO STDOUT' | wc -c) & "
+                        f"psql -Xqd '{url}' -c 'COPY events TO STDOUT' -c 'COPY documents TO STDOUT' | wc -c; wait")
+        text = sum(map(int, nothing.out.split()))
+        say(f"  {text / GIB:.2f} GiB of COPY text")
+        self.row(part, "two COPYs to nowhere, for scale", nothing)
+
+        empty = self.fresh_repository()
+        ours = self.holdfast("backup", url, "--name", "app")
+        stored = size_of(w / "repository") - empty
+        self.row(part, "holdfast backup", ours, stored)
+
+        pipe = shell(f"pg_dump -d '{url}' | zstd -q -3 -T2 | age -r {self.recipient} > {w}/pipe.age")
+        self.row(part, "pg_dump, zstd -3 -T2, age", pipe, size_of(w / "pipe.age"))
+        pipe_stored = size_of(w / "pipe.age")
+        self.clear("pipe.age")
+        shell(f"restic -q -r {w}/restic init", RESTIC_PASSWORD="x", XDG_CACHE_HOME=str(w))
+        shell("sync")
+        restic = shell(f"pg_dump -d '{url}' | restic -q -r {w}/restic backup --stdin",
+                       RESTIC_PASSWORD="x", XDG_CACHE_HOME=str(w))
+        self.row(part, "pg_dump, restic backup --stdin", restic, size_of(w / "restic"))
+        self.clear("restic")
+        directory = shell(f"pg_dump -Fd -j2 -f {w}/directory -d '{url}'")
+        self.row(part, "pg_dump -Fd -j2", directory, size_of(w / "directory"))
+        self.clear("directory")
+
+        self.bar(part, "time, against pg_dump | zstd | age", ours.seconds / pipe.seconds, 0.85)
+        self.bar(part, "time, against pg_dump | restic", ours.seconds / restic.seconds, 0.43)
+        self.bar(part, "time, against pg_dump -Fd -j2", ours.seconds / directory.seconds, 0.27)
+        self.bar(part, "stored bytes, against zstd -3", stored / pipe_stored, 1.05)
+        self.bar(part, "CPU of holdfast itself, a GiB of COPY text", ours.own_cpu / (text / GIB), 5.5, " s")
+        self.bar(part, "peak memory", ours.peak / MIB, 256, " MiB")
+
+    def repeat(self):
+        """A second backup after no change; a third after one percent of the rows changed, in a row."""
+        app, part = self.main_data(), "repeat"
+        copy = "changing"
+        self.drop(copy)
+        self.sql("postgres", f"CREATE DATABASE {copy} TEMPLATE {app}")
+        url = self.url(copy)
+        empty = self.fresh_repository()
+        sizes, costs = [empty], []
+        for what in ("first", "after nothing changed", "after 1% changed"):
+            if what == "after 1% changed":
+                for table, column in (("orders", "total = total + 1"), ("customers", "newsletter = NOT newsletter"),
+                                      ("events", "at = at + interval '1 s'"), ("documents", "title = title || ' (2)'")):
+                    self.sql(copy, f"WITH n AS (SELECT max(id) AS n FROM {table}) UPDATE {table} SET {column} "
+                                   "FROM n WHERE id > n * 0.40 AND id <= n * 0.41")
+                self.sql("postgres", "CHECKPOINT")
+            costs.append(self.holdfast("backup", url, "--name", "app"))
+            sizes.append(size_of(self.work / "repository"))
+            self.row(part, f"holdfast backup, {what}", costs[-1], sizes[-1] - sizes[-2])
+        first, second, third = (b - a for a, b in zip(sizes, sizes[1:]))
+        self.bar(part, "time of the second, against the first", costs[1].seconds / costs[0].seconds, 0.70)
+        self.bar(part, "stored by the second", second / MIB, 1, " MiB")
+        self.bar(part, "stored after 1% changed, against the first", third / first, 0.03)
+        self.drop(copy)
+
+    def restore(self):
+        """Into a new database, without compare."""
+        app, w, part = self.main_data(), self.work, "restore"
+        url = self.url(app)
+        self.fresh_repository()
+        self.holdfast("backup", url, "--name", "app")
+        for name in ("restored", "peer"):
+            self.drop(name)
+        ours = self.holdfast("restore", "app@latest", "--to", self.url("restored"), "--no-compare")
+        self.row(part, "holdfast restore --no-compare", ours)
+        self.drop("restored")
+
+        shell(f"pg_dump -Fd -j2 -Z0 -f {w}/directory -d '{url}'; sync")
+        self.sql("postgres", "CREATE DATABASE peer")
+        directory = shell(f"pg_restore -j2 -d '{self.url('peer')}' {w}/directory")
+        self.row(part, "pg_restore -j2 of an uncompressed directory", directory)
+        self.clear("directory")
+        self.drop("peer")
+
+        shell(f"pg_dump -d '{url}' | zstd -q -3 -T2 | age -r {self.recipient} > {w}/pipe.age; sync")
+        self.sql("postgres", "CREATE DATABASE peer")
+        pipe = shell(f"age -d -i {w}/age.key {w}/pipe.age | zstd -q -d | psql -Xq -o /dev/null -d '{self.url('peer')}'")
+        self.row(part, "age -d, zstd -d, psql", pipe)
+        self.clear("pipe.age")
+        self.drop("peer")
+
+        proven = self.holdfast("restore", "app@latest", "--to", self.url("restored"))
+        self.row(part, "holdfast restore, compared", proven)
+        self.drop("restored")
+        self.bar(part, "time, against pg_restore -j2", ours.seconds / directory.seconds, 0.90)
+        self.bar(part, "time, against age | zstd | psql", ours.seconds / pipe.seconds, 0.55)
+        self.bar(part, "peak memory", max(ours.peak, proven.peak) / MIB, 256, " MiB")
+
+    def small(self):
+        """Many small tables."""
+        tables, w, part = int(20000 * self.scale), self.work, "small"
+        self.database(f"small{tables}", "small_tables.sql", tables=tables)
+        url = self.url(f"small{tables}")
+        self.fresh_repository()
+        backup = self.holdfast("backup", url, "--name", "small")
+        self.row(part, f"holdfast backup, {tables} tables", backup)
+        dump = shell(f"pg_dump -Fd -j2 -f {w}/directory -d '{url}'")
+        self.row(part, "pg_dump -Fd -j2", dump)
+        for name in ("restored", "peer"):
+            self.drop(name)
+        restore = self.holdfast("restore", "small@latest", "--to", self.url("restored"), "--no-compare")
+        self.row(part, "holdfast restore --no-compare", restore)
+        self.sql("postgres", "CREATE DATABASE peer")
+        peer = shell(f"pg_restore -j2 -d '{self.url('peer')}' {w}/directory")
+        self.row(part, "pg_restore -j2", peer)
+        self.clear("directory")
+        for name in ("restored", "peer"):
+            self.drop(name)
+        self.bar(part, "backup, against pg_dump -Fd -j2", backup.seconds / dump.seconds, 1.2)
+        self.bar(part, "restore, against pg_restore -j2", restore.seconds / peer.seconds, 1.2)
+        self.bar(part, "peak memory of backup and restore", max(backup.peak, restore.peak) / MIB, 256, " MiB")
+
+    def memory(self):
+        """Peak memory at a tenth of the data, and at all of it."""
+        part, peaks = "memory", {}
+        for scale in (self.scale / 10, self.scale):
+            self.fresh_repository()
+            self.drop("restored")
+            backup = self.holdfast("backup", self.url(self.main_data(scale)), "--name", "app")
+            restore = self.holdfast("restore", "app@latest", "--to", self.url("restored"), "--no-compare")
+            self.row(part, f"holdfast backup, scale {scale:g}", backup)
+            self.row(part, f"holdfast restore, scale {scale:g}", restore)
+            peaks[scale] = max(backup.peak, restore.peak)
+        self.drop("restored")
+        small, large = peaks[self.scale / 10], peaks[self.scale]
+        self.bar(part, "peak memory at 10 times the data", large / MIB, 256, " MiB")
+        self.bar(part, "peak memory at 10 times the data, against once", large / small, 1.25)
+
+    def profile(self):
+        """Where holdfast's own processor time goes on a full backup (perf)."""
+        self.fresh_repository()
+        url = self.url(self.main_data())
+        shell(f"perf record -q -F 499 -g -o {self.work}/perf.data {HOLDFAST} backup '{url}' --name app "
+              f"--repository {self.work}/repository --passphrase-file {self.work}/passphrase")
+        report = shell(f"perf report -i {self.work}/perf.data --comm holdfast --no-children -g none "
+                       "--sort dso,symbol --percent-limit 0.7 --stdio 2>/dev/null | grep -v '^#' | grep .").out
+        self.results["profile"] = {"rows": [], "bars": [], "text": report}
+        print(report)
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def render(results):
+    """docs/benchmarks.md."""
+    lines = ["# Benchmarks", "",
+             "Written by `scripts/bench`; every ratio is of one run on one otherwise quiet machine. The data",
+             "(`tests/bench/data.sql`) is about 2 GiB of COPY text: narrow rows, JSON of 400 bytes,",
+             "customers, and documents that live in TOAST, on PostgreSQL 15 with "
+             + ", ".join(SETTINGS) + ".",
+             "Repositories and dumps are on the same disk; `$W` is a scratch folder, `$S` the server's.", ""]
+    for part, result in results.items():
+        lines += [f"## {part}", "", f"{getattr(Bench, part).__doc__} {result['when']}, "
+                  f"{result['machine']}.", ""]
+        if result["rows"]:
+            lines += ["| command | seconds | stored | CPU of its own | peak memory |",
+                      "| --- | ---: | ---: | ---: | ---: |"]
+        for r in result["rows"]:
+            stored = f"{r['stored'] / MIB:,.1f} MiB" if r["stored"] is not None else ""
+            own = (f"{r['own_cpu']:.1f} s", f"{r['peak'] / MIB:.0f} MiB") if r["peak"] else ("", "")
+            lines.append(f"| {r['what']} | {r['seconds']:.1f} | {stored} | {own[0]} | {own[1]} |")
+        if result["bars"]:
+            lines += ["", "| bar | measured | at most | |", "| --- | ---: | ---: | --- |"]
+        for b in result["bars"]:
+            lines.append(f"| {b['what']} | {b['value']:.3g}{b['unit']} | {b['limit']}{b['unit']} | "
+                         f"{'met' if b['value'] <= b['limit'] else '**missed**'} |")
+        if "text" in result:
+            lines += ["```", result["text"].rstrip(), "```"]
+        if result["rows"]:
+            lines += ["", "```", *[r["command"] for r in result["rows"]], "```"]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def main():
+    parts = ["backup", "repeat", "restore", "small", "memory", "profile"]
+    parser = argparse.ArgumentParser(prog="scripts/bench", description="See the head of scripts/bench.")
+    parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=" ".join(parts))
+    options = parser.parse_args()
+    wanted = options.parts or parts[:-1]
+    if unknown := set(wanted) - set(parts):
+        parser.error(f"no such part: {', '.join(unknown)} (there are {', '.join(parts)})")
+
+    work = Path(tempfile.mkdtemp(prefix="holdfast-bench-"))
+    work.chmod(0o755)
+    data = (options.data or work).resolve()
+    data.mkdir(parents=True, exist_ok=True)
+    bench = None
+    try:
+        bench = Bench(options.scale, data, work)
+        for part in wanted:
+            say(f"{part}: {getattr(Bench, part).__doc__}")
+            getattr(bench, part)()
+    finally:
+        if bench:
+            bench.stop()
+        shutil.rmtree(work, ignore_errors=True)
+
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    for result in bench.results.values():
+        result["when"] = time.strftime("%Y-%m-%d")
+        result["machine"] = f"{os.cpu_count()} cores ({model.group(1) if model else platform.machine()})"
+    if options.scale == 1:
+        kept = TOP / "build/bench.json"
+        results = json.loads(kept.read_text()) if kept.exists() else {}
+        results.update(bench.results)
+        kept.write_text(json.dumps(results, indent=1))
+        (TOP / "docs/benchmarks.md").write_text(render({p: results[p] for p in parts if p in results}))
+        say("written to docs/benchmarks.md")
+    missed = [b["what"] for r in bench.results.values() for b in r["bars"] if b["value"] > b["limit"]]
+    say(f"{len(missed)} bars missed" + (": " + "; ".join(missed) if missed else ""))
+
+
+if __name__ == "__main__":
+    main()
