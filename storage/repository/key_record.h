@@ -6,7 +6,7 @@
  *   sum     SHA-256 of everything before: tells damage from a wrong passphrase
  *
  * Parsing checks every length and bound, and decides nothing about trust: that is
- * hf_key_record_verify (signatures), once a signing key is known.
+ * hf_key_record_verify, once a signing key is known.
  */
 #ifndef HF_REPOSITORY_KEY_RECORD_H
 #define HF_REPOSITORY_KEY_RECORD_H
@@ -36,8 +36,7 @@ struct hf_key_grant {
 
 struct hf_key_record {
     struct hf_buf bytes; /* as stored; owned. head is the first head_len of these */
-    size_t head_len;
-    size_t wrap_at; /* passphrase: where the wrapped secret begins in bytes */
+    size_t head_len;     /* with a passphrase, the wrapped secret is the last HF_WRAPPED of these */
     enum hf_key_kind kind;
     enum hf_role role;
     int64_t created;
@@ -82,13 +81,15 @@ struct hf_key_record_new {
 enum hf_status hf_key_record_create(const struct hf_keyset *keys,
                                     const struct hf_key_record_new *options,
                                     struct hf_key_record *out, struct hf_error *err) HF_WARN_UNUSED;
-/* The bytes of record with one more grant, appended to out. */
+/* The bytes of record with one more grant, appended to out. roster may be NULL. */
 enum hf_status hf_key_record_grant(const struct hf_key_record *record, const struct hf_keyset *keys,
                                    uint32_t generation, const struct hf_roster *roster,
                                    struct hf_buf *out, struct hf_error *err) HF_WARN_UNUSED;
 
-/* All grants carry the signature of sign_pk's holder. */
-bool hf_key_record_verify(const struct hf_key_record *record, const uint8_t sign_pk[HF_SIGN_PK]);
+/* HF_OK when all grants carry the signature of sign_pk's holder, HF_DAMAGED otherwise. */
+enum hf_status hf_key_record_verify(const struct hf_key_record *record,
+                                    const uint8_t sign_pk[HF_SIGN_PK],
+                                    struct hf_error *err) HF_WARN_UNUSED;
 bool hf_key_record_has(const struct hf_key_record *record, uint32_t generation);
 
 /* The record's secret half and the signing key it trusts, by passphrase (64 bytes: secret half,
@@ -97,7 +98,7 @@ enum hf_status hf_key_record_unwrap(const struct hf_key_record *record,
                                     const struct hf_secret *passphrase, struct hf_secret **out,
                                     struct hf_error *err) HF_WARN_UNUSED;
 /* Opens the grants with the secret half, after their signatures were verified, into a keyset.
- * out_rosters: see hf_key_record_roster. HF_DAMAGED when a signature or a box is wrong. */
+ * HF_DAMAGED when a signature or a box is wrong. */
 enum hf_status hf_key_record_open(const struct hf_key_record *record, const uint8_t sk[HF_KEY_SIZE],
                                   const uint8_t sign_pk[HF_SIGN_PK], struct hf_keyset **out,
                                   struct hf_error *err) HF_WARN_UNUSED;

@@ -48,6 +48,7 @@ void hf_keyset_free(struct hf_keyset *keys)
     if (!keys)
         return;
     sodium_free(keys->generations);
+    free((void *)keys->roster.ids);
     sodium_free(keys);
 }
 
@@ -208,8 +209,27 @@ static bool take_reader_part(struct hf_keyset *keys, struct hf_generation *g, st
            take_sign_seed(keys, seed) && take_data_sk(g, data_sk);
 }
 
+/* The newest generation's is kept. */
+static enum hf_status take_roster(struct hf_keyset *keys, uint32_t generation,
+                                  const struct hf_roster *roster, struct hf_error *err)
+{
+    if (hf_keyset_current(keys)->number != generation)
+        return HF_OK;
+    void *copy = NULL;
+    if (roster->count > 0) {
+        copy = malloc(roster->count * ROSTER_ID);
+        if (!copy)
+            return hf_error_memory(err);
+        memcpy(copy, roster->ids, roster->count * ROSTER_ID);
+    }
+    free((void *)keys->roster.ids);
+    keys->roster.ids = copy;
+    keys->roster.count = roster->count;
+    return HF_OK;
+}
+
 enum hf_status hf_grant_decode(struct hf_keyset *keys, uint32_t generation, const uint8_t *plain,
-                               size_t len, struct hf_roster *out_roster, struct hf_error *err)
+                               size_t len, struct hf_error *err)
 {
     struct hf_reader r;
     hf_reader_init(&r, plain, len);
@@ -232,7 +252,7 @@ enum hf_status hf_grant_decode(struct hf_keyset *keys, uint32_t generation, cons
            : hf_error_set(err, HF_DAMAGED, "the grant of key generation %u holds no valid keys",
                           (unsigned)generation);
     sodium_memzero(&g, sizeof g);
-    if (status == HF_OK && out_roster)
-        *out_roster = roster;
-    return status;
+    if (status != HF_OK)
+        return status;
+    return take_roster(keys, generation, &roster, err);
 }

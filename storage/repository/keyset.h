@@ -43,6 +43,12 @@ struct hf_generation {
     uint8_t data_sk[HF_KEY_SIZE]; /* zeroes in a writer's keyset */
 };
 
+/* The records that a generation is for: so any reader can finish a rotation that was cut short. */
+struct hf_roster {
+    const uint8_t (*ids)[16];
+    size_t count;
+};
+
 struct hf_keyset {
     enum hf_role role;
     uint8_t repo_id[HF_REPO_ID];
@@ -51,6 +57,7 @@ struct hf_keyset {
     uint8_t sign_sk[HF_SIGN_SK];       /* zeroes in a writer's keyset */
     struct hf_generation *generations; /* ascending by number, no number twice */
     size_t count;
+    struct hf_roster roster; /* of the newest generation, as its grant says; owned, not secret */
 };
 
 /* No generation yet; sign_pk is all that is known. */
@@ -91,10 +98,8 @@ void hf_keyset_id_subkey(const struct hf_keyset *keys, enum hf_id_use use,
 
 /*
  * The secrets of one generation as bytes, for a grant (layout: docs/format.md, "Grants").
- * A reader's may carry the roster: the ids (16 bytes each) of all records that this generation is
- * for, so that any reader can finish a rotation that was cut short.
- * The bytes are secret: they are appended to out, which must be a secret's block of
- * HF_GRANT_PLAIN_MAX bytes; *out_len is what was used.
+ * A reader's may carry the roster.
+ * The bytes are secret: out must be a secret's block; *out_len is what was used of it.
  */
 enum {
     HF_GRANT_ROSTER_MAX = HF_KEY_RECORDS_MAX,
@@ -102,19 +107,14 @@ enum {
     HF_GRANT_PLAIN_READER = 5 * HF_KEY_SIZE + 2,
     HF_GRANT_PLAIN_MAX = HF_GRANT_PLAIN_READER + 16 * HF_GRANT_ROSTER_MAX,
 };
-struct hf_roster {
-    const uint8_t (*ids)[16];
-    size_t count;
-};
 /* role READER needs a reader's keyset. roster may be NULL; writers get none. */
 enum hf_status hf_grant_encode(const struct hf_keyset *keys, uint32_t generation, enum hf_role role,
                                const struct hf_roster *roster, uint8_t out[HF_GRANT_PLAIN_MAX],
                                size_t *out_len, struct hf_error *err) HF_WARN_UNUSED;
-/* Adds what a grant holds to keys, whose role says what must be inside. out_roster is borrowed
- * from plain; may be NULL. HF_DAMAGED when lengths are wrong, when the halves of a pair do not
- * belong together, or when id_key or the signing key differ from what keys knows already. */
+/* Adds what a grant holds to keys, whose role says what must be inside. HF_DAMAGED when lengths are
+ * wrong, when the halves of a pair do not belong together, or when id_key or the signing key
+ * differ from what keys knows already. */
 enum hf_status hf_grant_decode(struct hf_keyset *keys, uint32_t generation, const uint8_t *plain,
-                               size_t len, struct hf_roster *out_roster,
-                               struct hf_error *err) HF_WARN_UNUSED;
+                               size_t len, struct hf_error *err) HF_WARN_UNUSED;
 
 #endif
