@@ -209,15 +209,17 @@ void hf_hex(char *text, const uint8_t *data, size_t len)
     text[2 * len] = 0;
 }
 
-static int digit_of(char c)
+enum { NO_DIGIT = 16 };
+
+static unsigned digit_of(char c)
 {
     if (c >= '0' && c <= '9')
-        return c - '0';
+        return (unsigned)(c - '0');
     if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
+        return (unsigned)(c - 'a' + 10);
     if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
+        return (unsigned)(c - 'A' + 10);
+    return NO_DIGIT;
 }
 
 bool hf_unhex(uint8_t *data, size_t len, const char *text)
@@ -225,7 +227,7 @@ bool hf_unhex(uint8_t *data, size_t len, const char *text)
     if (strnlen(text, 2 * len + 1) != 2 * len)
         return false;
     for (size_t i = 0; i < 2 * len; i++) {
-        if (digit_of(text[i]) < 0)
+        if (digit_of(text[i]) == NO_DIGIT)
             return false;
     }
     for (size_t i = 0; i < len; i++)

@@ -6,7 +6,9 @@
 #include <string.h>
 #include <time.h>
 
-enum { NS_PER_US = 1000, S_PER_DAY = 86400 };
+enum { NS_PER_US = 1000 };
+
+static const int64_t s_per_day = 86400;
 
 /* What an int64_t of nanoseconds holds in full years. */
 enum { YEAR_MIN = 1678, YEAR_MAX = 2261 };
@@ -142,13 +144,13 @@ static bool is_moment(const int field[FIELDS])
 
 static int64_t seconds_of(const int field[FIELDS])
 {
-    return days_of(field[YEAR], field[MONTH], field[DAY]) * S_PER_DAY + field[HOUR] * 3600 +
-           field[MINUTE] * 60 + field[SECOND];
+    return days_of(field[YEAR], field[MONTH], field[DAY]) * s_per_day +
+           (int64_t)field[HOUR] * 3600 + (int64_t)field[MINUTE] * 60 + field[SECOND];
 }
 
 bool hf_time_parse(const char *text, int64_t *out_begin, int64_t *out_end)
 {
-    static const int64_t span[FIELDS] = {0, 0, S_PER_DAY, 3600, 60, 1};
+    static const int64_t span[FIELDS] = {0, 0, 86400, 3600, 60, 1};
     int field[FIELDS] = {0, 1, 1, 0, 0, 0};
     int count = parse_fields(text, field);
     int64_t begin;

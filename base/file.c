@@ -21,6 +21,17 @@ void hf_fd_auto(int *fd)
     *fd = -1;
 }
 
+/* The descriptor is gone whatever close says (Linux), also after EINTR. */
+enum hf_status hf_fd_close(int *fd, const char *what, struct hf_error *err)
+{
+    int closing = *fd;
+
+    *fd = -1;
+    if (close(closing) < 0 && errno != EINTR)
+        return hf_error_sys(err, errno, "%s", what);
+    return HF_OK;
+}
+
 /* Reads until the end or one byte past max. */
 static enum hf_status read_all(int fd, const char *path, size_t max, struct hf_buf *out,
                                struct hf_error *err)
@@ -112,18 +123,13 @@ static enum hf_status write_durably(const char *path, const void *data, size_t l
                                     struct hf_error *err)
 {
     HF_AUTO_FD fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    int closing;
 
     if (fd < 0)
         return hf_error_sys(err, errno, "%s", path);
     HF_TRY(hf_fd_write(fd, data, len, path, err));
     if (fchmod(fd, (mode_t)mode) < 0 || fsync(fd) < 0)
         return hf_error_sys(err, errno, "%s", path);
-    closing = fd;
-    fd = -1;
-    if (close(closing) < 0)
-        return hf_error_sys(err, errno, "%s", path);
-    return HF_OK;
+    return hf_fd_close(&fd, path, err);
 }
 
 /* A crash leaves at most the temporary file beside the old or the new one. */

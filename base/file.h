@@ -20,6 +20,8 @@ enum hf_status hf_folder_sync(const char *folder, struct hf_error *err) HF_WARN_
 /* All bytes; what names the descriptor in errors. */
 enum hf_status hf_fd_write(int fd, const void *data, size_t len, const char *what,
                            struct hf_error *err) HF_WARN_UNUSED;
+/* Closes *fd and sets it to -1; an error means that what was written may not be there. */
+enum hf_status hf_fd_close(int *fd, const char *what, struct hf_error *err) HF_WARN_UNUSED;
 /* Closes *fd if it is not -1 and sets it to -1; for HF_AUTO-like cleanup of descriptors. */
 void hf_fd_auto(int *fd);
 #define HF_AUTO_FD __attribute__((cleanup(hf_fd_auto))) int

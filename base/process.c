@@ -166,9 +166,10 @@ static enum hf_status start(struct hf_process *process, const struct hf_process_
                             struct hf_error *err)
 {
     HF_AUTO_FREE char *path = NULL;
-    HF_AUTO_FREE char **env = NULL;
     const char *slash = strrchr(options->argv[0], '/');
     struct hf_spawn spawn = {.keep_fds = options->keep_fds};
+    enum hf_status status;
+    char **env;
 
     HF_TRY(hf_text_copy(slash ? slash + 1 : options->argv[0], &process->name, err));
     HF_TRY(find_program(options->argv[0], &path, err));
@@ -177,7 +178,9 @@ static enum hf_status start(struct hf_process *process, const struct hf_process_
     spawn.path = path;
     spawn.argv = (char *const *)options->argv;
     spawn.env = env;
-    return spawn_with_pipes(process, options, &spawn, err);
+    status = spawn_with_pipes(process, options, &spawn, err);
+    free(env);
+    return status;
 }
 
 enum hf_status hf_process_start(const struct hf_process_options *options, struct hf_process **out,
