@@ -3,6 +3,7 @@
 #define HF_REPOSITORY_SNAPSHOT_INTERNAL_H
 
 #include "base/text.h"
+#include "storage/repository/index.h"
 #include "storage/repository/manifest.h"
 #include "storage/repository/snapshot.h"
 
@@ -15,5 +16,10 @@ void hf_snapshot_info_take(struct hf_snapshot_info *info, const char *id,
 void hf_snapshot_info_done(struct hf_snapshot_info *info);
 /* By whole id, or NULL. */
 struct hf_snapshot_info *hf_snapshots_by_id(const struct hf_snapshots *list, const char *id);
+
+/* Loads the index; when an object of it cannot be used, what it knew is read from the packs'
+ * directories instead. */
+enum hf_status hf_index_load_whole(struct hf_index *index, struct hf_repo *repo,
+                                   struct hf_error *err) HF_WARN_UNUSED;
 
 #endif
