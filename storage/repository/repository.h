@@ -39,18 +39,19 @@ struct hf_credential {
 
 struct hf_repo_options {
     enum hf_repo_cipher cipher;
-    uint64_t kdf_ops; /* Argon2id; 0: libsodium's MODERATE */
-    uint64_t kdf_mem; /* bytes; 0: MODERATE */
+    uint64_t kdf_ops; /* Argon2id passes; 0: 6 */
+    uint64_t kdf_mem; /* bytes; 0: 128 MiB, so that opening stays within a backup's memory */
 };
 
 /*
  * Makes a repository in an empty store: header last, so that a killed init is no repository and
  * can be run again. HF_EXISTS when there is one already, HF_USAGE when the store holds something
- * else. The first key is a reader key under the credential's passphrase.
+ * else. The first key is a reader key under the credential's passphrase, or for its identity's
+ * recipient.
  */
 enum hf_status hf_repo_init(struct hf_store *store, const struct hf_repo_options *options,
-                            const struct hf_credential *credential, struct hf_error *err)
-    HF_WARN_UNUSED;
+                            const struct hf_credential *credential,
+                            struct hf_error *err) HF_WARN_UNUSED;
 
 /* HF_NOT_FOUND: no repository there. HF_UNSUPPORTED: of a newer format. HF_DENIED: no key record
  * opens with this credential. HF_DAMAGED: header or key record unreadable. */

@@ -15,7 +15,7 @@ struct hf_repo {
     struct hf_repo_header header;
     struct hf_keyset *keys; /* owned; role, repo id, generations */
     char id_text[HF_REPO_ID_TEXT];
-    char fingerprint[2 * 32 + 1];
+    char fingerprint[65];
     char key_id[HF_KEY_ID_TEXT]; /* the record that opened it */
     uint64_t kdf_ops;            /* of that record when it is a passphrase's, else the defaults; */
     uint64_t kdf_mem;            /* used for records added later */
