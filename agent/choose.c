@@ -218,8 +218,10 @@ static enum hf_status open_repository(struct hf_session *session, const struct h
 
 void hf_choose_close(struct hf_session *session)
 {
-    hf_repo_close(session->repo);
-    hf_store_close(session->store);
+    if (session->repo)
+        hf_repo_close(session->repo);
+    if (session->store)
+        hf_store_close(session->store);
     free(session->repository);
     free(session->repository_path);
     session->repo = NULL;

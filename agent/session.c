@@ -30,23 +30,53 @@ static enum hf_status take_environment(struct hf_session *session, struct hf_err
     return file && *file ? hf_text_copy(file, &session->env_passphrase_file, err) : HF_OK;
 }
 
+/* What has nothing to do with sources and repositories works whatever the configuration is like. */
+static bool uses_config(enum hf_command_id id)
+{
+    return id != HF_COMMAND_VERSION && id != HF_COMMAND_KEY_IDENTITY;
+}
+
+static enum hf_status load_config(struct hf_session *session, struct hf_error *err)
+{
+    const char *file = hf_args_value(session->args, HF_OPT_CONFIG);
+
+    if (uses_config(session->args->id))
+        return hf_config_load(file, &session->config, err);
+    session->config = calloc(1, sizeof *session->config);
+    return session->config ? HF_OK : hf_error_memory(err);
+}
+
+/* Numbers that are wrong are found before anything is opened. */
+static enum hf_status check_limits(const struct hf_session *session, struct hf_error *err)
+{
+    uint64_t memory = 0;
+    unsigned threads = 0, level = 0, jobs = 0;
+
+    HF_TRY(hf_args_number(session->args, HF_OPT_JOBS, 1, HF_CONFIG_JOBS_MAX, &jobs, err));
+    return hf_session_limits(session, &memory, &threads, &level, err);
+}
+
 enum hf_status hf_session_begin(const struct hf_args *args, struct hf_output *output,
                                 struct hf_session *out, struct hf_error *err)
 {
     *out = (struct hf_session){.args = args, .output = output};
     HF_TRY(take_environment(out, err));
-    HF_TRY(hf_config_load(hf_args_value(args, HF_OPT_CONFIG), &out->config, err));
+    HF_TRY(load_config(out, err));
+    HF_TRY(check_limits(out, err));
     return hf_session_new_work(out, err);
 }
 
 void hf_session_end(struct hf_session *session)
 {
-    hf_repo_close(session->repo);
-    hf_store_close(session->store);
+    if (session->repo)
+        hf_repo_close(session->repo);
+    if (session->store)
+        hf_store_close(session->store);
     free(session->repository);
     free(session->repository_path);
     hf_signals_watch(NULL);
-    hf_cancel_free(session->cancel);
+    if (session->cancel)
+        hf_cancel_free(session->cancel);
     hf_config_free(session->config);
     hf_secret_free(session->env_passphrase);
     free(session->env_passphrase_file);
@@ -58,7 +88,8 @@ enum hf_status hf_session_new_work(struct hf_session *session, struct hf_error *
 
     HF_TRY(hf_cancel_new(&cancel, err));
     hf_signals_watch(cancel);
-    hf_cancel_free(session->cancel);
+    if (session->cancel)
+        hf_cancel_free(session->cancel);
     session->cancel = cancel;
     return HF_OK;
 }

@@ -1,0 +1,116 @@
+#include "agent/restore_report.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+/* Of one database; --json has all of them. */
+enum { DIFFERENCES_SHOWN = 50 };
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+static json_int_t number_of(const json_t *object, const char *key)
+{
+    return json_integer_value(json_object_get(object, key));
+}
+
+static bool is_true(const json_t *object, const char *key)
+{
+    return json_is_true(json_object_get(object, key));
+}
+
+static void write_value(struct hf_output *output, const char *label, const char *value)
+{
+    if (value)
+        hf_output_text(output, "    %s %s\n", label, value);
+}
+
+static void write_differences(struct hf_output *output, const json_t *differences)
+{
+    size_t count = json_array_size(differences);
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach (differences, i, one) {
+        const char *what = text_of(one, "what");
+        const char *name = text_of(one, "name");
+
+        if (i == DIFFERENCES_SHOWN)
+            break;
+        hf_output_text(output, "  differs: %s%s%s\n", what ? what : "", what && name ? " " : "",
+                       name ? name : "");
+        write_value(output, "expected", text_of(one, "expected"));
+        write_value(output, "found   ", text_of(one, "found"));
+    }
+    if (count > DIFFERENCES_SHOWN)
+        hf_output_text(output, "  and %zu differences more; --json shows all\n",
+                       count - DIFFERENCES_SHOWN);
+}
+
+static void write_notes(struct hf_output *output, const json_t *notes)
+{
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach (notes, i, one) {
+        if (json_is_string(one))
+            hf_output_text(output, "  note: %s\n", json_string_value(one));
+    }
+}
+
+static const char *verdict(const json_t *database)
+{
+    if (!is_true(database, "compared"))
+        return "not compared";
+    return is_true(database, "equal") ? "compared and equal" : "NOT EQUAL to the snapshot";
+}
+
+static void write_database(struct hf_output *output, const json_t *database)
+{
+    const char *name = text_of(database, "name");
+    const char *restored = text_of(database, "restored_as");
+    const char *aside = text_of(database, "kept_aside");
+    char size[HF_SIZE_TEXT];
+
+    hf_text_format_size(size, (uint64_t)number_of(database, "bytes"));
+    hf_output_text(output,
+                   "%s restored as %s: %" JSON_INTEGER_FORMAT " tables, %" JSON_INTEGER_FORMAT
+                   " rows, %s; %s\n",
+                   name ? name : "?", restored ? restored : "?", number_of(database, "tables"),
+                   number_of(database, "rows"), size, verdict(database));
+    if (aside)
+        hf_output_text(output, "  the database that was %s is kept as %s\n",
+                       restored ? restored : "there", aside);
+    write_notes(output, json_object_get(database, "notes"));
+    write_differences(output, json_object_get(database, "differences"));
+}
+
+void hf_restore_report_write(struct hf_output *output, const json_t *report)
+{
+    const json_t *databases = json_object_get(report, "databases");
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach (databases, i, one) {
+        write_database(output, one);
+    }
+    write_notes(output, json_object_get(report, "notes"));
+}
+
+bool hf_restore_report_proves(const json_t *report)
+{
+    const json_t *databases = json_object_get(report, "databases");
+    const json_t *one;
+    size_t i;
+
+    if (!is_true(report, "compared") || !is_true(report, "equal"))
+        return false;
+    json_array_foreach (databases, i, one) {
+        if (!is_true(one, "compared") || !is_true(one, "equal") || is_true(one, "partial"))
+            return false;
+    }
+    return json_array_size(databases) > 0;
+}
