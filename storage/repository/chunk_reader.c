@@ -1,6 +1,7 @@
 #include "storage/repository/chunk_reader.h"
 
 #include "storage/repository/block_cache.h"
+#include "storage/repository/index_recall.h"
 #include "storage/repository/repository_internal.h"
 
 #include <pthread.h>
@@ -129,7 +130,7 @@ static enum hf_status prefix_place(const struct hf_location *location, struct hf
     return prefix_chunk(location->frame->id.bytes, err);
 }
 
-/* Asks the packs that no index names, once in a reader's life. */
+/* Asks the packs that no index names, and those that left it, once in a reader's life. */
 static enum hf_status survey(struct hf_chunk_reader *reader, struct hf_error *err)
 {
     struct hf_index_survey found;
@@ -138,6 +139,8 @@ static enum hf_status survey(struct hf_chunk_reader *reader, struct hf_error *er
     pthread_mutex_lock(&reader->survey_lock);
     if (!reader->surveyed)
         status = hf_index_survey(reader->index, reader->repo, &ignore, &found, err);
+    if (!reader->surveyed && status == HF_OK)
+        status = hf_index_recall(reader->index, reader->repo, err);
     reader->surveyed = status == HF_OK;
     pthread_mutex_unlock(&reader->survey_lock);
     return status;

@@ -1,0 +1,139 @@
+#include "storage/repository/check_internal.h"
+
+#include "base/json.h"
+#include "base/pool.h"
+
+#include <string.h>
+
+enum hf_status hf_findings_init(struct hf_findings *findings, const struct hf_observer *observer,
+                                struct hf_error *err)
+{
+    findings->observer = observer;
+    findings->list = json_array();
+    if (!findings->list)
+        return hf_error_memory(err);
+    pthread_mutex_init(&findings->lock, NULL);
+    return HF_OK;
+}
+
+void hf_findings_done(struct hf_findings *findings)
+{
+    if (!findings->list)
+        return;
+    json_decref(findings->list);
+    findings->list = NULL;
+    pthread_mutex_destroy(&findings->lock);
+}
+
+enum hf_status hf_findings_add(struct hf_findings *findings, const char *object,
+                               const char *problem, json_t **out, struct hf_error *err)
+{
+    json_t *finding = NULL;
+    HF_TRY(hf_json_pack(&finding, err, "{s:s, s:s, s:[], s:[]}", "object", object, "problem",
+                        problem, "snapshots", "streams"));
+    pthread_mutex_lock(&findings->lock);
+    int failed = json_array_append_new(findings->list, finding);
+    pthread_mutex_unlock(&findings->lock);
+    if (failed)
+        return hf_error_memory(err);
+    hf_observe(findings->observer, HF_NOTE_WARNING, "%s: %s", object, problem);
+    if (out)
+        *out = finding;
+    return HF_OK;
+}
+
+static bool holds(const json_t *array, const char *text)
+{
+    size_t count = json_array_size(array);
+    /* Costs come in the order of snapshots and streams: a repetition is the last one. */
+    return count > 0 && strcmp(json_string_value(json_array_get(array, count - 1)), text) == 0;
+}
+
+static enum hf_status append_once(json_t *array, const char *text, struct hf_error *err)
+{
+    if (holds(array, text))
+        return HF_OK;
+    return json_array_append_new(array, json_string(text)) == 0 ? HF_OK : hf_error_memory(err);
+}
+
+enum hf_status hf_findings_cost(struct hf_findings *findings, json_t *finding, const char *snapshot,
+                                const char *stream, struct hf_error *err)
+{
+    HF_AUTO_FREE char *text = NULL;
+    HF_TRY(hf_text_format(&text, err, "%.8s:%s", snapshot, stream ? stream : "*"));
+    pthread_mutex_lock(&findings->lock);
+    enum hf_status status = append_once(json_object_get(finding, "snapshots"), snapshot, err);
+    if (status == HF_OK)
+        status = append_once(json_object_get(finding, "streams"), text, err);
+    pthread_mutex_unlock(&findings->lock);
+    return status;
+}
+
+void hf_findings_tell_costs(struct hf_findings *findings)
+{
+    size_t i;
+    json_t *finding;
+    json_array_foreach (findings->list, i, finding) {
+        size_t snapshots = json_array_size(json_object_get(finding, "snapshots"));
+        const char *object = json_string_value(json_object_get(finding, "object"));
+        if (snapshots > 0)
+            hf_observe(findings->observer, HF_NOTE_WARNING,
+                       "%s: this costs %zu snapshot%s, %zu stream%s", object, snapshots,
+                       snapshots == 1 ? "" : "s",
+                       json_array_size(json_object_get(finding, "streams")),
+                       json_array_size(json_object_get(finding, "streams")) == 1 ? "" : "s");
+    }
+}
+
+struct each {
+    hf_check_item_fn *fn;
+    void *arg;
+    size_t count;
+    atomic_size_t next;
+    struct hf_cancel *cancel; /* the caller's, or NULL */
+    struct hf_cancel *own;
+};
+
+static enum hf_status each_worker(void *arg, size_t index, struct hf_error *err)
+{
+    struct each *each = arg;
+    (void)index;
+    for (;;) {
+        size_t item = atomic_fetch_add(&each->next, 1);
+        if (item >= each->count || hf_cancel_requested(each->own))
+            return HF_OK;
+        if (each->cancel)
+            HF_TRY(hf_cancel_check(each->cancel, err));
+        HF_TRY(each->fn(each->arg, item, err));
+    }
+}
+
+enum hf_status hf_check_each(size_t count, hf_check_item_fn *fn, void *arg,
+                             struct hf_cancel *cancel, struct hf_error *err)
+{
+    HF_AUTO_PTR(hf_cancel) own = NULL;
+    struct hf_pool *pool;
+    HF_TRY(hf_cancel_new(&own, err));
+    struct each each = {.fn = fn, .arg = arg, .count = count, .cancel = cancel, .own = own};
+    HF_TRY(hf_pool_start(hf_pool_cpus(), each_worker, NULL, &each, own, &pool, err));
+    return hf_pool_join(pool, err);
+}
+
+enum hf_status hf_check_result(const struct hf_check_report *report, struct hf_error *err)
+{
+    if (report->problems == 0)
+        return HF_OK;
+    if (report->damaged_snapshots == 0)
+        return hf_error_set(err, HF_DAMAGED, "%llu problem%s found",
+                            (unsigned long long)report->problems, report->problems == 1 ? "" : "s");
+    return hf_error_set(
+        err, HF_DAMAGED, "%llu problem%s found; %llu of %llu snapshots cannot be restored whole",
+        (unsigned long long)report->problems, report->problems == 1 ? "" : "s",
+        (unsigned long long)report->damaged_snapshots, (unsigned long long)report->snapshots);
+}
+
+void hf_check_report_free(struct hf_check_report *report)
+{
+    json_decref(report->findings);
+    *report = (struct hf_check_report){.objects = 0};
+}

@@ -1,0 +1,291 @@
+/* Packs: are they there, do they say what the index says, and what of them can be read. */
+#include "storage/repository/check_internal.h"
+
+#include "base/random.h"
+#include "storage/repository/index_recall.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What is in the store under packs/, sorted by id. */
+struct inventory {
+    struct present {
+        struct hf_chunk_id id;
+        uint64_t size;
+    } * items;
+    size_t count, cap;
+};
+
+struct pack_work {
+    struct hf_check *check;
+    struct inventory present;
+    bool *was_dropped; /* by number, before this check */
+    bool *read;        /* by number: read it whole */
+};
+
+static enum hf_status take_present(void *ctx, const char *key, const struct hf_store_stat *stat,
+                                   struct hf_error *err)
+{
+    struct inventory *inventory = ctx;
+    struct present item = {.size = stat->size};
+    if (!hf_pack_name_parse(key, &item.id))
+        return HF_OK;
+    if (inventory->count == inventory->cap) {
+        size_t cap = inventory->cap ? 2 * inventory->cap : 256;
+        struct present *items = realloc(inventory->items, cap * sizeof *items);
+        if (!items)
+            return hf_error_memory(err);
+        inventory->items = items;
+        inventory->cap = cap;
+    }
+    inventory->items[inventory->count++] = item;
+    return HF_OK;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct present *x = a, *y = b;
+    return memcmp(x->id.bytes, y->id.bytes, sizeof x->id.bytes);
+}
+
+static const struct present *find_present(const struct inventory *inventory,
+                                          const struct hf_chunk_id *id)
+{
+    struct present key = {.id = *id};
+    if (inventory->count == 0)
+        return NULL;
+    return bsearch(&key, inventory->items, inventory->count, sizeof key, by_id);
+}
+
+struct fault_ctx {
+    struct hf_check *check;
+    struct hf_error *err;
+    enum hf_status status;
+    bool seen;
+};
+
+static void take_fault(void *ctx, const char *object, const struct hf_error *why)
+{
+    struct fault_ctx *fault = ctx;
+    fault->seen = true;
+    if (fault->status == HF_OK)
+        fault->status =
+            hf_findings_add(&fault->check->findings, object, why->text, NULL, fault->err);
+}
+
+/* Load, note what is dropped already, then let the survey adopt packs that no index knows. */
+static enum hf_status load_index(struct pack_work *work, struct hf_error *err)
+{
+    struct hf_check *check = work->check;
+    struct fault_ctx fault = {.check = check, .err = err};
+    const struct hf_index_faults faults = {.ctx = &fault, .fn = take_fault};
+    struct hf_index_survey survey;
+    HF_TRY(hf_index_load(check->index, check->repo, &faults, err));
+    HF_TRY(fault.status);
+    HF_TRY(hf_index_recall(check->index, check->repo, err));
+    check->index_faulty = fault.seen;
+    size_t known = 0;
+    while (hf_index_pack(check->index, known))
+        known++;
+    HF_AUTO_FREE bool *dropped = calloc(known + 1, sizeof *dropped);
+    if (!dropped)
+        return hf_error_memory(err);
+    for (size_t i = 0; i < known; i++)
+        dropped[i] = hf_index_is_dropped(check->index, &hf_index_pack(check->index, i)->id);
+    HF_TRY(hf_index_survey(check->index, check->repo, &faults, &survey, err));
+    HF_TRY(fault.status);
+    check->pack_count = known;
+    while (hf_index_pack(check->index, check->pack_count))
+        check->pack_count++;
+    check->packs = calloc(check->pack_count + 1, sizeof *check->packs);
+    work->was_dropped = calloc(check->pack_count + 1, sizeof *work->was_dropped);
+    work->read = calloc(check->pack_count + 1, sizeof *work->read);
+    if (!check->packs || !work->was_dropped || !work->read)
+        return hf_error_memory(err);
+    memcpy(work->was_dropped, dropped, known * sizeof *dropped);
+    return HF_OK;
+}
+
+/* A share of the packs, at random, but at least one. */
+static void choose(struct pack_work *work, double percent)
+{
+    size_t want = (size_t)((double)work->check->pack_count * percent / 100.0 + 0.999999);
+    size_t left = work->check->pack_count;
+    for (size_t i = 0; i < work->check->pack_count && want > 0; i++, left--) {
+        work->read[i] = want >= left || hf_random_below((uint32_t)left) < want;
+        want -= work->read[i];
+    }
+}
+
+static enum hf_status report_pack(struct pack_work *work, const struct hf_index_pack *pack,
+                                  enum hf_pack_verdict verdict, const char *problem,
+                                  struct hf_error *err)
+{
+    struct hf_check *check = work->check;
+    struct hf_pack_state *state = &check->packs[pack->number];
+    char name[HF_PACK_NAME];
+    hf_pack_name(&pack->id, name);
+    state->verdict = verdict;
+    HF_TRY(hf_findings_add(&check->findings, name, problem, &state->finding, err));
+    return hf_index_drop(check->index, &pack->id, err);
+}
+
+static enum hf_status open_frames(struct pack_work *work, const struct hf_index_pack *pack,
+                                  const struct hf_buf *object, struct hf_opener *opener,
+                                  uint8_t *bad, size_t *out_bad, struct hf_error *err)
+{
+    HF_AUTO(hf_buf) plain = HF_BUF_INIT;
+    for (size_t i = 0; i < pack->frame_count; i++) {
+        const struct hf_frame *frame = &pack->frames[i];
+        const struct hf_location at = {.pack = pack, .frame = frame};
+        plain.len = 0;
+        HF_TRY(hf_buf_reserve(&plain, frame->plain_len, err));
+        enum hf_status status = HF_DAMAGED;
+        if ((uint64_t)frame->offset + frame->stored_len <= object->len)
+            status = hf_chunk_open(work->check->reader, opener, &at, object->data + frame->offset,
+                                   plain.data, err);
+        if (status != HF_OK && status != HF_DAMAGED)
+            return status;
+        if (status == HF_DAMAGED) {
+            bad[i / 8] |= (uint8_t)(1u << i % 8);
+            (*out_bad)++;
+        }
+    }
+    return HF_OK;
+}
+
+static bool hash_fits(const struct hf_index_pack *pack, const struct hf_buf *object)
+{
+    uint8_t digest[HF_CHUNK_ID];
+    return EVP_Digest(object->data, object->len, digest, NULL, EVP_sha256(), NULL) == 1 &&
+           memcmp(digest, pack->id.bytes, sizeof digest) == 0;
+}
+
+/* The whole object: its hash, and every chunk in it. */
+static enum hf_status read_pack(struct pack_work *work, const struct hf_index_pack *pack,
+                                const struct hf_buf *object, struct hf_error *err)
+{
+    struct hf_check *check = work->check;
+    struct hf_opener *opener;
+    size_t bad_count = 0;
+    HF_AUTO_FREE char *problem = NULL;
+    HF_AUTO_FREE uint8_t *bad = calloc(pack->frame_count / 8 + 1, 1);
+    if (!bad)
+        return hf_error_memory(err);
+    HF_TRY(hf_opener_borrow(check->reader, &opener, err));
+    enum hf_status status = open_frames(work, pack, object, opener, bad, &bad_count, err);
+    hf_opener_return(check->reader, opener);
+    HF_TRY(status);
+    if (hash_fits(pack, object) && bad_count == 0)
+        return HF_OK;
+    HF_TRY(hf_text_format(&problem, err, "damaged: %zu of its %zu chunks cannot be read", bad_count,
+                          pack->frame_count));
+    check->packs[pack->number].bad = bad;
+    bad = NULL;
+    return report_pack(work, pack, HF_PACK_DAMAGED, problem, err);
+}
+
+static enum hf_status read_whole(struct pack_work *work, const struct hf_index_pack *pack,
+                                 struct hf_error *err)
+{
+    struct hf_check *check = work->check;
+    HF_AUTO(hf_buf) object = HF_BUF_INIT;
+    char name[HF_PACK_NAME];
+    hf_pack_name(&pack->id, name);
+    enum hf_status status = hf_store_get_all(check->repo->store, name, HF_PACK_MAX, &object, err);
+    atomic_fetch_add(&check->bytes_read, object.len);
+    hf_observe_advance(check->options->observer, object.len, 1);
+    if (status == HF_NOT_FOUND)
+        return report_pack(work, pack, HF_PACK_MISSING, "missing", err);
+    if (status == HF_DAMAGED || status == HF_IO) {
+        HF_AUTO_FREE char *problem = NULL;
+        HF_TRY(hf_text_copy(err->text, &problem, err));
+        return report_pack(work, pack, HF_PACK_DAMAGED, problem, err);
+    }
+    return status == HF_OK ? read_pack(work, pack, &object, err) : status;
+}
+
+static enum hf_status look_at_directory(struct pack_work *work, const struct hf_index_pack *pack,
+                                        struct hf_error *err)
+{
+    HF_AUTO(hf_pack_directory) directory = HF_PACK_DIRECTORY_INIT;
+    enum hf_status status =
+        hf_pack_directory_load(work->check->repo, &pack->id, pack->size, &directory, err);
+    if (status == HF_OK && directory.frame_count == pack->frame_count)
+        return HF_OK;
+    if (status == HF_NOT_FOUND)
+        return report_pack(work, pack, HF_PACK_MISSING, "missing", err);
+    if (status == HF_OK)
+        return report_pack(work, pack, HF_PACK_DAMAGED, "its directory is not what the index says",
+                           err);
+    if (status != HF_DAMAGED && status != HF_IO)
+        return status;
+    HF_AUTO_FREE char *problem = NULL;
+    HF_TRY(hf_text_copy(err->text, &problem, err));
+    return report_pack(work, pack, HF_PACK_DAMAGED, problem, err);
+}
+
+static enum hf_status examine(void *arg, size_t number, struct hf_error *err)
+{
+    struct pack_work *work = arg;
+    struct hf_check *check = work->check;
+    const struct hf_index_pack *pack = hf_index_pack(check->index, number);
+    const struct present *present = find_present(&work->present, &pack->id);
+    atomic_fetch_add(&check->objects, 1);
+    /* A survey that came later than the list may know a pack that is too new for it. */
+    if (!present && !hf_index_is_dropped(check->index, &pack->id))
+        return HF_OK;
+    if (!present && work->was_dropped[number])
+        return report_pack(work, pack, HF_PACK_MISSING, "missing, as an earlier repair noted", err);
+    if (!present)
+        return report_pack(work, pack, HF_PACK_MISSING, "missing", err);
+    if (present->size != pack->size) {
+        HF_AUTO_FREE char *problem = NULL;
+        HF_TRY(hf_text_format(&problem, err, "damaged: %llu bytes long instead of %llu",
+                              (unsigned long long)present->size, (unsigned long long)pack->size));
+        if (!work->read[number])
+            return report_pack(work, pack, HF_PACK_DAMAGED, problem, err);
+    }
+    if (work->read[number])
+        return read_whole(work, pack, err);
+    if (work->was_dropped[number]) {
+        check->packs[number].verdict = HF_PACK_DOUBTFUL;
+        return HF_OK;
+    }
+    return look_at_directory(work, pack, err);
+}
+
+static uint64_t bytes_to_read(const struct pack_work *work)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < work->check->pack_count; i++) {
+        if (work->read[i])
+            bytes += hf_index_pack(work->check->index, i)->size;
+    }
+    return bytes;
+}
+
+static enum hf_status run(struct pack_work *work, struct hf_error *err)
+{
+    struct hf_check *check = work->check;
+    HF_TRY(load_index(work, err));
+    HF_TRY(hf_store_list(check->repo->store, "packs/", take_present, &work->present, err));
+    if (work->present.count > 1)
+        qsort(work->present.items, work->present.count, sizeof *work->present.items, by_id);
+    if (check->options->read_percent > 0)
+        choose(work, check->options->read_percent);
+    hf_observe_expect(check->options->observer, bytes_to_read(work), check->pack_count);
+    check->report->packs = check->pack_count;
+    return hf_check_each(check->pack_count, examine, work, check->options->cancel, err);
+}
+
+enum hf_status hf_check_packs(struct hf_check *check, struct hf_error *err)
+{
+    struct pack_work work = {.check = check};
+    enum hf_status status = run(&work, err);
+    free(work.present.items);
+    free(work.was_dropped);
+    free(work.read);
+    return status;
+}

@@ -1,0 +1,196 @@
+/* Snapshots: can every manifest, catalog and list be read, and what does each bad pack cost. */
+#include "storage/repository/check_internal.h"
+
+#include "base/json.h"
+#include "storage/repository/catalog.h"
+#include "storage/repository/clean_set.h"
+#include "storage/repository/manifest.h"
+
+#include <string.h>
+
+struct visit {
+    struct hf_check *check;
+    const char *key;           /* of the manifest */
+    const char *id;            /* of the snapshot */
+    const char *stream;        /* NULL: the catalog */
+    enum hf_chunk_class class; /* of the chunks that the list names */
+    json_t *finding;           /* about the snapshot itself, once there is one */
+    bool hurt;                 /* the stream */
+    bool damaged;              /* the snapshot */
+    uint64_t chunks;
+};
+
+static enum hf_status cost(struct visit *visit, json_t *finding, struct hf_error *err)
+{
+    visit->hurt = true;
+    visit->damaged = true;
+    return hf_findings_cost(&visit->check->findings, finding, visit->id, visit->stream, err);
+}
+
+/* What no pack is to blame for. */
+static enum hf_status blame_snapshot(struct visit *visit, const char *problem, struct hf_error *err)
+{
+    if (!visit->finding)
+        HF_TRY(hf_findings_add(&visit->check->findings, visit->key, problem, &visit->finding, err));
+    return cost(visit, visit->finding, err);
+}
+
+static enum hf_status blame_doubtful(struct visit *visit, const struct hf_index_pack *pack,
+                                     struct hf_pack_state *state, struct hf_error *err)
+{
+    char name[HF_PACK_NAME];
+    hf_pack_name(&pack->id, name);
+    if (!state->finding)
+        HF_TRY(hf_findings_add(&visit->check->findings, name,
+                               "an earlier repair found it damaged; \"check --read-data\" tells "
+                               "what of it can still be read",
+                               &state->finding, err));
+    return cost(visit, state->finding, err);
+}
+
+/* A chunk that is in a pack which left the index, and in no other. */
+static enum hf_status judge_dropped(struct visit *visit, const struct hf_location *at,
+                                    struct hf_error *err)
+{
+    struct hf_check *check = visit->check;
+    if (at->pack->number >= check->pack_count)
+        return HF_OK; /* came while we were looking */
+    struct hf_pack_state *state = &check->packs[at->pack->number];
+    size_t frame = (size_t)(at->frame - at->pack->frames);
+    if (state->verdict == HF_PACK_GOOD)
+        return HF_OK;
+    if (state->verdict == HF_PACK_DOUBTFUL)
+        return blame_doubtful(visit, at->pack, state, err);
+    if (state->bad && !(state->bad[frame / 8] & (1u << frame % 8)))
+        return HF_OK;
+    return cost(visit, state->finding, err);
+}
+
+static enum hf_status judge(struct visit *visit, const uint8_t id[HF_REF_ID],
+                            enum hf_chunk_class class, uint32_t len, struct hf_error *err)
+{
+    struct hf_chunk_id key;
+    struct hf_location at;
+    memcpy(key.bytes, id, sizeof key.bytes);
+    visit->chunks++;
+    if (!hf_index_find(visit->check->index, &key, &at))
+        return blame_snapshot(visit, "chunks that it needs are in no pack", err);
+    if (at.pack->class != class || (len != 0 && at.frame->plain_len != len))
+        return blame_snapshot(visit, "its lists and the packs do not agree", err);
+    return at.dropped ? judge_dropped(visit, &at, err) : HF_OK;
+}
+
+static enum hf_status visit_node(void *ctx, const uint8_t id[HF_REF_ID], uint32_t len,
+                                 struct hf_error *err)
+{
+    return judge(ctx, id, HF_CHUNK_META, len, err);
+}
+
+static enum hf_status visit_chunk(void *ctx, const uint8_t id[HF_REF_ID], uint32_t len,
+                                  struct hf_error *err)
+{
+    struct visit *visit = ctx;
+    return judge(visit, id, visit->class, len, err);
+}
+
+/* A list that cannot be read was blamed on its pack, if that is why; else on the snapshot. */
+static enum hf_status walk(struct visit *visit, const struct hf_reflist_root *root,
+                           struct hf_error *err)
+{
+    visit->hurt = false;
+    if (visit->check->options->cancel)
+        HF_TRY(hf_cancel_check(visit->check->options->cancel, err));
+    enum hf_status status = hf_reflist_walk(root, hf_chunk_read_meta, visit->check->reader,
+                                            visit_node, visit_chunk, visit, err);
+    if (status != HF_DAMAGED || visit->hurt)
+        return status == HF_DAMAGED ? HF_OK : status;
+    HF_AUTO_FREE char *problem = NULL;
+    HF_TRY(hf_text_copy(err->text, &problem, err));
+    return blame_snapshot(visit, problem, err);
+}
+
+static enum hf_status walk_streams(struct visit *visit, const struct hf_catalog *catalog,
+                                   struct hf_clean_set *clean, struct hf_error *err)
+{
+    visit->class = HF_CHUNK_DATA;
+    for (size_t i = 0; i < catalog->count; i++) {
+        const struct hf_catalog_entry *entry = &catalog->items[i];
+        visit->stream = entry->info.name;
+        if (hf_clean_set_has(clean, &entry->root))
+            continue;
+        HF_TRY(walk(visit, &entry->root, err));
+        if (!visit->hurt)
+            HF_TRY(hf_clean_set_add(clean, &entry->root, err));
+    }
+    return HF_OK;
+}
+
+static enum hf_status visit_snapshot(struct visit *visit, const struct hf_manifest *manifest,
+                                     struct hf_clean_set *clean, struct hf_error *err)
+{
+    HF_AUTO(hf_catalog) catalog = HF_CATALOG_INIT;
+    visit->class = HF_CHUNK_META;
+    HF_TRY(walk(visit, &manifest->catalog, err));
+    enum hf_status status = hf_catalog_read(&manifest->catalog, hf_chunk_read_meta,
+                                            visit->check->reader, &catalog, err);
+    if (status == HF_DAMAGED && visit->hurt)
+        return HF_OK;
+    if (status == HF_DAMAGED) {
+        HF_AUTO_FREE char *problem = NULL;
+        HF_TRY(hf_text_copy(err->text, &problem, err));
+        return blame_snapshot(visit, problem, err);
+    }
+    HF_TRY(status);
+    return walk_streams(visit, &catalog, clean, err);
+}
+
+/* Read whole without a fault: worth a proof. A store that takes none does not spoil the check. */
+static enum hf_status record_checked(struct visit *visit, const struct hf_manifest *manifest,
+                                     struct hf_error *err)
+{
+    HF_AUTO_JSON report = NULL;
+    HF_TRY(hf_json_pack(&report, err, "{s:I, s:I}", "streams", (json_int_t)manifest->streams,
+                        "bytes", (json_int_t)manifest->bytes));
+    enum hf_status status =
+        hf_snapshot_add_proof(visit->check->repo, visit->id, HF_SNAPSHOT_CHECKED, report, err);
+    if (status != HF_OK && status != HF_NO_MEMORY)
+        hf_observe(visit->check->options->observer, HF_NOTE_WARNING,
+                   "snapshot %.8s is whole, but that could not be recorded: %s", visit->id,
+                   err->text);
+    return status == HF_NO_MEMORY ? status : HF_OK;
+}
+
+static enum hf_status check_one(struct hf_check *check, const char *key, struct hf_clean_set *clean,
+                                struct hf_error *err)
+{
+    HF_AUTO(hf_manifest) manifest = {.time = 0};
+    char id[HF_SNAPSHOT_ID_TEXT];
+    if (!hf_manifest_key_id(key, id))
+        return HF_OK;
+    struct visit visit = {.check = check, .key = key, .id = id};
+    enum hf_status status = hf_manifest_read(check->repo, key, &manifest, err);
+    if (status == HF_NOT_FOUND)
+        return HF_OK; /* removed since it was listed */
+    check->report->snapshots++;
+    atomic_fetch_add(&check->objects, 1);
+    if (status == HF_DAMAGED || status == HF_DENIED || status == HF_UNSUPPORTED) {
+        HF_AUTO_FREE char *problem = NULL;
+        HF_TRY(hf_text_copy(err->text, &problem, err));
+        HF_TRY(blame_snapshot(&visit, problem, err));
+    } else {
+        HF_TRY(status);
+        HF_TRY(visit_snapshot(&visit, &manifest, clean, err));
+    }
+    check->report->damaged_snapshots += visit.damaged;
+    if (!visit.damaged && check->options->read_percent >= 100)
+        return record_checked(&visit, &manifest, err);
+    return HF_OK;
+}
+
+enum hf_status hf_check_snapshots(struct hf_check *check, struct hf_error *err)
+{
+    HF_AUTO(hf_clean_set) clean = HF_CLEAN_SET_INIT;
+    for (size_t i = 0; i < check->snapshot_keys.count; i++)
+        HF_TRY(check_one(check, check->snapshot_keys.items[i], &clean, err));
+    return HF_OK;
+}
