@@ -80,6 +80,37 @@ enum hf_status hf_keyset_add(struct hf_keyset *keys, const struct hf_generation 
     return HF_OK;
 }
 
+enum hf_status hf_keyset_set_roster(struct hf_keyset *keys, const struct hf_roster *roster,
+                                    struct hf_error *err)
+{
+    void *copy = NULL;
+    if (roster->count > 0) {
+        copy = malloc(roster->count * ROSTER_ID);
+        if (!copy)
+            return hf_error_memory(err);
+        memcpy(copy, roster->ids, roster->count * ROSTER_ID);
+    }
+    free((void *)keys->roster.ids);
+    keys->roster.ids = copy;
+    keys->roster.count = roster->count;
+    return HF_OK;
+}
+
+enum hf_status hf_keyset_copy(const struct hf_keyset *keys, struct hf_keyset **out,
+                              struct hf_error *err)
+{
+    HF_AUTO_PTR(hf_keyset) copy = NULL;
+    HF_TRY(hf_keyset_new(keys->role, keys->repo_id, keys->sign_pk, &copy, err));
+    memcpy(copy->id_key, keys->id_key, sizeof copy->id_key);
+    memcpy(copy->sign_sk, keys->sign_sk, sizeof copy->sign_sk);
+    for (size_t i = 0; i < keys->count; i++)
+        HF_TRY(hf_keyset_add(copy, &keys->generations[i], err));
+    HF_TRY(hf_keyset_set_roster(copy, &keys->roster, err));
+    *out = copy;
+    copy = NULL;
+    return HF_OK;
+}
+
 void hf_generation_random(uint32_t number, struct hf_generation *out)
 {
     out->number = number;
@@ -209,25 +240,6 @@ static bool take_reader_part(struct hf_keyset *keys, struct hf_generation *g, st
            take_sign_seed(keys, seed) && take_data_sk(g, data_sk);
 }
 
-/* The newest generation's is kept. */
-static enum hf_status take_roster(struct hf_keyset *keys, uint32_t generation,
-                                  const struct hf_roster *roster, struct hf_error *err)
-{
-    if (hf_keyset_current(keys)->number != generation)
-        return HF_OK;
-    void *copy = NULL;
-    if (roster->count > 0) {
-        copy = malloc(roster->count * ROSTER_ID);
-        if (!copy)
-            return hf_error_memory(err);
-        memcpy(copy, roster->ids, roster->count * ROSTER_ID);
-    }
-    free((void *)keys->roster.ids);
-    keys->roster.ids = copy;
-    keys->roster.count = roster->count;
-    return HF_OK;
-}
-
 enum hf_status hf_grant_decode(struct hf_keyset *keys, uint32_t generation, const uint8_t *plain,
                                size_t len, struct hf_error *err)
 {
@@ -254,5 +266,7 @@ enum hf_status hf_grant_decode(struct hf_keyset *keys, uint32_t generation, cons
     sodium_memzero(&g, sizeof g);
     if (status != HF_OK)
         return status;
-    return take_roster(keys, generation, &roster, err);
+    if (hf_keyset_current(keys)->number != generation)
+        return HF_OK; /* only the newest generation's roster matters */
+    return hf_keyset_set_roster(keys, &roster, err);
 }

@@ -13,7 +13,7 @@
  *
  * Everything lies in sodium_malloc memory and is wiped when freed. A keyset that does not change
  * may be read by any thread; hf_keyset_add may move the generations, so pointers to them
- * live until then. Only hf_key_rotate changes the keyset of an open repository.
+ * live until then. Only hf_key_rotate changes the keyset of an open repository (it replaces it).
  *
  * Subkeys are HMAC-SHA-256(key, label), labels in docs/format.md.
  */
@@ -75,6 +75,12 @@ HF_DEFINE_AUTO_PTR(hf_keyset, hf_keyset_free)
  * there are too many. The keyset is unchanged on failure. */
 enum hf_status hf_keyset_add(struct hf_keyset *keys, const struct hf_generation *generation,
                              struct hf_error *err) HF_WARN_UNUSED;
+/* A copy of everything. */
+enum hf_status hf_keyset_copy(const struct hf_keyset *keys, struct hf_keyset **out,
+                              struct hf_error *err) HF_WARN_UNUSED;
+/* Copies roster, which replaces the one there was. */
+enum hf_status hf_keyset_set_roster(struct hf_keyset *keys, const struct hf_roster *roster,
+                                    struct hf_error *err) HF_WARN_UNUSED;
 /* Fresh keys for this number. Wipe *out with sodium_memzero after use. */
 void hf_generation_random(uint32_t number, struct hf_generation *out);
 
