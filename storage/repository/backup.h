@@ -13,6 +13,7 @@
 #define HF_REPOSITORY_BACKUP_H
 
 #include "base/cancel.h"
+#include "base/observer.h"
 #include "base/stream.h"
 #include "storage/repository/repository.h"
 #include "storage/repository/snapshot.h"
@@ -23,14 +24,17 @@ struct hf_backup_options {
     const char *source;       /* the source's name */
     const char *kind;         /* "postgres", ... */
     const char *host;         /* who backs up */
-    uint64_t memory;          /* bytes; 0: 256 MiB */
+    uint64_t memory;          /* bytes; 0: 256 MiB; too little to work in is HF_USAGE */
     unsigned threads;         /* 0: one a processor */
     int level;                /* zstd level; 0: the default */
     struct hf_cancel *cancel; /* borrowed, never NULL */
+    /* Told of what begin finds amiss and heals: lost packs, unreadable index objects. May be NULL;
+     * used by begin only. */
+    const struct hf_observer *observer;
 };
 
 struct hf_backup_stats {
-    uint64_t read_bytes;   /* through the sink */
+    uint64_t read_bytes; /* through the sink */
     uint64_t records;
     uint64_t chunks;
     uint64_t new_chunks;   /* of these, stored now */
@@ -48,9 +52,8 @@ void hf_backup_stats(struct hf_backup *backup, struct hf_backup_stats *out);
 /* properties: the source's JSON object for the manifest, borrowed. Frees the backup, whatever the
  * result; on failure there is no snapshot. out_stats is set on success and may be NULL. */
 enum hf_status hf_backup_commit(struct hf_backup *backup, const json_t *properties,
-                                char out_id[HF_SNAPSHOT_ID_TEXT],
-                                struct hf_backup_stats *out_stats, struct hf_error *err)
-    HF_WARN_UNUSED;
+                                char out_id[HF_SNAPSHOT_ID_TEXT], struct hf_backup_stats *out_stats,
+                                struct hf_error *err) HF_WARN_UNUSED;
 /* Stops and frees; what is durable stays for the next run to use. Takes NULL. */
 void hf_backup_abort(struct hf_backup *backup);
 HF_DEFINE_AUTO_PTR(hf_backup, hf_backup_abort)

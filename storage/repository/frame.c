@@ -12,6 +12,7 @@
 enum {
     RAW_SHARE = 64, /* what a codec saves must be more than one part in so many */
     LEVEL_LOWEST = -7,
+    SCRATCH_STEP = 256 << 10,
 };
 
 /* Memory that grows and is never moved for what is in it. */
@@ -33,7 +34,7 @@ static enum hf_status scratch_room(struct scratch *scratch, size_t len, struct h
 {
     if (scratch->cap >= len)
         return HF_OK;
-    size_t cap = len + len / 4;
+    size_t cap = (len + SCRATCH_STEP - 1) / SCRATCH_STEP * SCRATCH_STEP;
     free(scratch->data);
     scratch->data = malloc(cap);
     scratch->cap = scratch->data ? cap : 0;
@@ -99,7 +100,7 @@ enum hf_status hf_frame_encode(struct hf_frame_coder *coder, enum hf_stream_kind
     const uint8_t *from = plain;
     size_t from_len = len;
     bool turned = false;
-    if (kind == HF_STREAM_ROWS) {
+    if (kind == HF_STREAM_ROWS && len <= HF_FRAME_COLUMNS_MOST) {
         HF_TRY(scratch_room(&coder->turned, len + HF_COLUMNS_HEAD, err));
         HF_TRY(hf_columns_split(&coder->columns, plain, len, coder->turned.data, &turned, err));
         if (turned) {

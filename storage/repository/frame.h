@@ -30,6 +30,7 @@ enum {
     HF_FRAME_STORED_MAX = HF_CHUNK_PLAIN_MAX + HF_FRAME_TAG, /* raw where a codec does not shrink */
     HF_FRAME_LEVEL = 1, /* zstd's level when none is asked for */
     HF_FRAME_LEVEL_MAX = 19,
+    HF_FRAME_COLUMNS_MOST = 2 << 20, /* a longer chunk is not transposed: saves memory */
     HF_PACK_KEY = 32,
 };
 

@@ -1,0 +1,33 @@
+/*
+ * How a backup shares out its memory.
+ */
+#ifndef HF_REPOSITORY_BACKUP_PLAN_H
+#define HF_REPOSITORY_BACKUP_PLAN_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    HF_BACKUP_MEMORY = 256 << 20,
+    HF_BACKUP_THREADS_MAX = 256,
+};
+
+struct hf_backup_plan {
+    size_t workers;
+    size_t uploaders;
+    size_t packs;   /* builders: being filled, waiting, being uploaded */
+    size_t buffers; /* of chunk_max bytes */
+    size_t pack_size;
+};
+
+/* memory 0: the default; threads 0: one a processor. HF_USAGE when memory is too little to work
+ * in, with what is needed. */
+enum hf_status hf_backup_plan(uint64_t memory, unsigned threads, int level, uint32_t chunk_max,
+                              struct hf_backup_plan *out, struct hf_error *err) HF_WARN_UNUSED;
+
+/* What the parts of a plan may come to, all pages touched; for its test. */
+uint64_t hf_backup_plan_bytes(const struct hf_backup_plan *plan, int level, uint32_t chunk_max);
+
+#endif
