@@ -14,18 +14,19 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 from pathlib import Path
 
 import psycopg2
-from psycopg2 import sql as pgsql
 
 TOP = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("HOLDFAST_BUILD", TOP / "build"))
 HOLDFAST = BUILD / "holdfast"
 POSTGRES = TOP / "tests/servers/postgres"
 ZOO = TOP / "tests/e2e/zoo.sql"
+PASSPHRASE = "correct horse battery staple"
 SANITIZER = 99  # what a sanitizer's report ends with: never an exit code that a test expects
 
 # Exit codes of the program.
@@ -54,11 +55,13 @@ def servers(*arguments, check=True):
 class Server:
     """A PostgreSQL server in a folder of its own."""
 
-    def __init__(self, folder, version=15, settings=(), initdb=()):
+    def __init__(self, folder, version=15, settings=(), initdb=(), replica_of=None):
         self.folder, self.version = Path(folder), version
         self.settings = list(settings)
         self.clients = Path(servers("client", str(version)))
-        if not (self.folder / "data").exists():
+        if replica_of:
+            servers("replica", self.folder, replica_of.folder)
+        else:
             servers("init", self.folder, str(version), *initdb)
         self.start()
 
@@ -195,7 +198,7 @@ class TestCase(unittest.TestCase):
         self.folder = Path(tempfile.mkdtemp(prefix="t-", dir=self.base))
         self.folder.chmod(0o755)
         self.repo = self.folder / "repo"
-        self.passphrase = self.secret("passphrase", "correct horse battery staple")
+        self.passphrase = self.secret("passphrase", PASSPHRASE)
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
 
     def secret(self, name, text):
@@ -212,13 +215,16 @@ class TestCase(unittest.TestCase):
         clean.update({k: str(v) for k, v in (env or {}).items()})
         return clean
 
-    def start(self, *arguments, env=None, repo=None, key=True, **options):
-        """The running program; repo=False leaves --repository out, key=False the passphrase."""
+    def start(self, *arguments, env=None, repo=None, key=None, **options):
+        """The running program. key: a passphrase file, None for the identity that init made, False
+        for none; repo=False leaves --repository out as well."""
         command = [str(a) for a in arguments]
         if repo is not False:
             command += ["--repository", str(repo or self.repo)]
-            if key:
-                command += ["--passphrase-file", str(self.passphrase if key is True else key)]
+            if key is None:
+                command += ["--identity-file", str(self.base / "identity")]
+            elif key:
+                command += ["--passphrase-file", str(key)]
         for stream in ("stdin", "stdout", "stderr"):
             options.setdefault(stream, subprocess.DEVNULL if stream == "stdin" else subprocess.PIPE)
         return subprocess.Popen([str(HOLDFAST), *command], env=self.environment(env),
@@ -248,8 +254,16 @@ class TestCase(unittest.TestCase):
             self.assertRegex(result.said, re.compile(text, re.IGNORECASE | re.DOTALL), repr(result))
         return result
 
-    def init(self, **options):
-        return self.hf("init", **options)
+    def init(self, repo=None):
+        """A repository with the passphrase and an identity, which opens it at once (a passphrase
+        takes a second of computing, on purpose). Made once a class, then copied."""
+        made = self.base / "made"
+        if not made.exists():
+            self.hf("init", repo=made, key=self.passphrase)
+            identity = self.hf("key", "identity", "--output", self.base / "identity", repo=False)
+            self.hf("key", "add", "--recipient", identity.out.strip().split()[-1], "--label", "tests",
+                    repo=made, key=self.passphrase)
+        shutil.copytree(made, repo or self.repo)
 
     def backup(self, *arguments, **options):
         return self.hf("backup", *arguments, **options)
@@ -281,6 +295,32 @@ class TestCase(unittest.TestCase):
     def assert_no_leftovers(self, server, *databases):
         """Only these databases, besides postgres: nothing half restored stays."""
         self.assertEqual(sorted(databases + ("postgres",)), server.databases())
+
+
+class Background:
+    """A function in a thread, called again and again until stopped; its failure is ours."""
+
+    def __init__(self, work):
+        self.work, self.ending, self.error, self.rounds = work, threading.Event(), None, 0
+        self.thread = threading.Thread(target=self.loop)
+
+    def loop(self):
+        try:
+            while not self.ending.is_set():
+                self.work(self.rounds)
+                self.rounds += 1
+        except Exception as error:
+            self.error = error
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ending.set()
+        self.thread.join()
+        if self.error:
+            raise self.error
 
 
 def main():
