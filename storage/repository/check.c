@@ -10,15 +10,16 @@
 static enum hf_status check_header(struct hf_check *check, struct hf_error *err)
 {
     struct hf_repo_header header;
-    enum hf_status status = hf_header_load(check->repo->store, &header, err);
+    struct hf_error why = HF_ERROR_INIT;
+    enum hf_status status = hf_header_load(check->repo->store, &header, &why);
     if (status == HF_OK)
-        status = hf_header_verify(&header, check->repo->keys->sign_pk, err);
+        status = hf_header_verify(&header, check->repo->keys->sign_pk, &why);
     atomic_fetch_add(&check->objects, 1);
-    if (status != HF_DAMAGED)
-        return status;
-    HF_AUTO_FREE char *problem = NULL;
-    HF_TRY(hf_text_copy(err->text, &problem, err));
-    return hf_findings_add(&check->findings, HF_HEADER_KEY, problem, NULL, err);
+    if (status == HF_DAMAGED)
+        return hf_findings_add(&check->findings, HF_HEADER_KEY, why.text, NULL, err);
+    if (status != HF_OK)
+        *err = why;
+    return status;
 }
 
 static enum hf_status check_keys(struct hf_check *check, struct hf_error *err)
@@ -55,8 +56,12 @@ static enum hf_status take_lease(struct hf_check *check, struct hf_lease **out,
         .cancel = check->options->cancel,
         .observer = check->options->observer,
     };
-    enum hf_status status = hf_lease_take(check->repo, &options, out, err);
-    return status == HF_BUSY || repair ? status : HF_OK;
+    struct hf_error why = HF_ERROR_INIT;
+    enum hf_status status = hf_lease_take(check->repo, &options, out, &why);
+    if (status == HF_OK || (status != HF_BUSY && !repair))
+        return HF_OK;
+    *err = why;
+    return status;
 }
 
 /* Drops and adoptions are in the index already; this makes them known to all. */
@@ -89,8 +94,10 @@ static enum hf_status run(struct hf_check *check, struct hf_error *err)
 
 static void done(struct hf_check *check)
 {
-    for (size_t i = 0; check->packs && i < check->pack_count; i++)
+    for (size_t i = 0; check->packs && i < check->pack_count; i++) {
         free(check->packs[i].bad);
+        free(check->packs[i].problem);
+    }
     free(check->packs);
     if (check->reader)
         hf_chunk_reader_free(check->reader);

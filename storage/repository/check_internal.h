@@ -43,13 +43,14 @@ enum hf_pack_verdict {
     HF_PACK_GOOD,     /* as far as was looked */
     HF_PACK_MISSING,  /* or of another size: nothing of it counts */
     HF_PACK_DAMAGED,  /* bad says which frames; without bad: nothing of it counts */
-    HF_PACK_DOUBTFUL, /* dropped by an earlier repair, and not read now */
+    HF_PACK_DOUBTFUL, /* dropped by an earlier repair, and not read now: nothing of it counts */
 };
 
 struct hf_pack_state {
     enum hf_pack_verdict verdict;
     uint8_t *bad;    /* owned bitmap over the frames, or NULL */
-    json_t *finding; /* borrowed from the findings, or NULL */
+    char *problem;   /* owned */
+    json_t *finding; /* borrowed from the findings, or NULL: told once it costs something */
 };
 
 struct hf_check {
@@ -66,6 +67,10 @@ struct hf_check {
     atomic_ullong bytes_read;
     atomic_ullong objects;
 };
+
+/* Finds out what is wrong with a pack, unless that was told already. */
+enum hf_status hf_check_tell_pack(struct hf_check *check, const struct hf_index_pack *pack,
+                                  struct hf_error *err) HF_WARN_UNUSED;
 
 /* Load the index, compare it with the packs that are there, look into them. Sets packs. */
 enum hf_status hf_check_packs(struct hf_check *check, struct hf_error *err) HF_WARN_UNUSED;

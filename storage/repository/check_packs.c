@@ -118,16 +118,30 @@ static void choose(struct pack_work *work, double percent)
     }
 }
 
+enum hf_status hf_check_tell_pack(struct hf_check *check, const struct hf_index_pack *pack,
+                                  struct hf_error *err)
+{
+    struct hf_pack_state *state = &check->packs[pack->number];
+    char name[HF_PACK_NAME];
+    if (state->finding)
+        return HF_OK;
+    hf_pack_name(&pack->id, name);
+    return hf_findings_add(&check->findings, name, state->problem, &state->finding, err);
+}
+
+/* A pack that an earlier repair took out of the index is no news, and matters only to a snapshot
+ * that still needs it: everything may have been stored again since. */
 static enum hf_status report_pack(struct pack_work *work, const struct hf_index_pack *pack,
                                   enum hf_pack_verdict verdict, const char *problem,
                                   struct hf_error *err)
 {
     struct hf_check *check = work->check;
     struct hf_pack_state *state = &check->packs[pack->number];
-    char name[HF_PACK_NAME];
-    hf_pack_name(&pack->id, name);
+    HF_TRY(hf_text_copy(problem, &state->problem, err));
     state->verdict = verdict;
-    HF_TRY(hf_findings_add(&check->findings, name, problem, &state->finding, err));
+    if (work->was_dropped[pack->number])
+        return HF_OK;
+    HF_TRY(hf_check_tell_pack(check, pack, err));
     return hf_index_drop(check->index, &pack->id, err);
 }
 
@@ -141,15 +155,16 @@ static enum hf_status open_frames(struct pack_work *work, const struct hf_index_
         const struct hf_location at = {.pack = pack, .frame = frame};
         plain.len = 0;
         HF_TRY(hf_buf_reserve(&plain, frame->plain_len, err));
-        enum hf_status status = HF_DAMAGED;
+        struct hf_error why = {.status = HF_DAMAGED};
         if ((uint64_t)frame->offset + frame->stored_len <= object->len)
-            status = hf_chunk_open(work->check->reader, opener, &at, object->data + frame->offset,
-                                   plain.data, err);
-        if (status != HF_OK && status != HF_DAMAGED)
-            return status;
-        if (status == HF_DAMAGED) {
+            why.status = hf_chunk_open(work->check->reader, opener, &at,
+                                       object->data + frame->offset, plain.data, &why);
+        if (why.status == HF_DAMAGED) {
             bad[i / 8] |= (uint8_t)(1u << i % 8);
             (*out_bad)++;
+        } else if (why.status != HF_OK) {
+            *err = why;
+            return why.status;
         }
     }
     return HF_OK;
@@ -186,6 +201,18 @@ static enum hf_status read_pack(struct pack_work *work, const struct hf_index_pa
     return report_pack(work, pack, HF_PACK_DAMAGED, problem, err);
 }
 
+/* A fault of this pack alone becomes a finding; any other ends the check. */
+static enum hf_status report_fault(struct pack_work *work, const struct hf_index_pack *pack,
+                                   const struct hf_error *why, struct hf_error *err)
+{
+    if (why->status == HF_NOT_FOUND)
+        return report_pack(work, pack, HF_PACK_MISSING, "missing", err);
+    if (why->status == HF_DAMAGED || why->status == HF_IO)
+        return report_pack(work, pack, HF_PACK_DAMAGED, why->text, err);
+    *err = *why;
+    return why->status;
+}
+
 static enum hf_status read_whole(struct pack_work *work, const struct hf_index_pack *pack,
                                  struct hf_error *err)
 {
@@ -210,20 +237,13 @@ static enum hf_status look_at_directory(struct pack_work *work, const struct hf_
                                         struct hf_error *err)
 {
     HF_AUTO(hf_pack_directory) directory = HF_PACK_DIRECTORY_INIT;
-    enum hf_status status =
-        hf_pack_directory_load(work->check->repo, &pack->id, pack->size, &directory, err);
-    if (status == HF_OK && directory.frame_count == pack->frame_count)
-        return HF_OK;
-    if (status == HF_NOT_FOUND)
-        return report_pack(work, pack, HF_PACK_MISSING, "missing", err);
-    if (status == HF_OK)
+    struct hf_error why = HF_ERROR_INIT;
+    if (hf_pack_directory_load(work->check->repo, &pack->id, pack->size, &directory, &why) != HF_OK)
+        return report_fault(work, pack, &why, err);
+    if (directory.frame_count != pack->frame_count)
         return report_pack(work, pack, HF_PACK_DAMAGED, "its directory is not what the index says",
                            err);
-    if (status != HF_DAMAGED && status != HF_IO)
-        return status;
-    HF_AUTO_FREE char *problem = NULL;
-    HF_TRY(hf_text_copy(err->text, &problem, err));
-    return report_pack(work, pack, HF_PACK_DAMAGED, problem, err);
+    return HF_OK;
 }
 
 static enum hf_status examine(void *arg, size_t number, struct hf_error *err)
@@ -236,8 +256,6 @@ static enum hf_status examine(void *arg, size_t number, struct hf_error *err)
     /* A survey that came later than the list may know a pack that is too new for it. */
     if (!present && !hf_index_is_dropped(check->index, &pack->id))
         return HF_OK;
-    if (!present && work->was_dropped[number])
-        return report_pack(work, pack, HF_PACK_MISSING, "missing, as an earlier repair noted", err);
     if (!present)
         return report_pack(work, pack, HF_PACK_MISSING, "missing", err);
     if (present->size != pack->size) {
@@ -249,10 +267,11 @@ static enum hf_status examine(void *arg, size_t number, struct hf_error *err)
     }
     if (work->read[number])
         return read_whole(work, pack, err);
-    if (work->was_dropped[number]) {
-        check->packs[number].verdict = HF_PACK_DOUBTFUL;
-        return HF_OK;
-    }
+    if (work->was_dropped[number])
+        return report_pack(work, pack, HF_PACK_DOUBTFUL,
+                           "an earlier repair found it damaged; \"check --read-data\" tells what "
+                           "of it can still be read",
+                           err);
     return look_at_directory(work, pack, err);
 }
 

@@ -35,19 +35,6 @@ static enum hf_status blame_snapshot(struct visit *visit, const char *problem, s
     return cost(visit, visit->finding, err);
 }
 
-static enum hf_status blame_doubtful(struct visit *visit, const struct hf_index_pack *pack,
-                                     struct hf_pack_state *state, struct hf_error *err)
-{
-    char name[HF_PACK_NAME];
-    hf_pack_name(&pack->id, name);
-    if (!state->finding)
-        HF_TRY(hf_findings_add(&visit->check->findings, name,
-                               "an earlier repair found it damaged; \"check --read-data\" tells "
-                               "what of it can still be read",
-                               &state->finding, err));
-    return cost(visit, state->finding, err);
-}
-
 /* A chunk that is in a pack which left the index, and in no other. */
 static enum hf_status judge_dropped(struct visit *visit, const struct hf_location *at,
                                     struct hf_error *err)
@@ -59,10 +46,9 @@ static enum hf_status judge_dropped(struct visit *visit, const struct hf_locatio
     size_t frame = (size_t)(at->frame - at->pack->frames);
     if (state->verdict == HF_PACK_GOOD)
         return HF_OK;
-    if (state->verdict == HF_PACK_DOUBTFUL)
-        return blame_doubtful(visit, at->pack, state, err);
     if (state->bad && !(state->bad[frame / 8] & (1u << frame % 8)))
         return HF_OK;
+    HF_TRY(hf_check_tell_pack(check, at->pack, err));
     return cost(visit, state->finding, err);
 }
 
@@ -93,20 +79,27 @@ static enum hf_status visit_chunk(void *ctx, const uint8_t id[HF_REF_ID], uint32
     return judge(visit, id, visit->class, len, err);
 }
 
-/* A list that cannot be read was blamed on its pack, if that is why; else on the snapshot. */
+/* Damage was blamed on its pack, if that is why; else it is the snapshot's. Other errors end the
+ * check. */
+static enum hf_status blame_error(struct visit *visit, const struct hf_error *why,
+                                  struct hf_error *err)
+{
+    if (why->status == HF_DAMAGED)
+        return visit->hurt ? HF_OK : blame_snapshot(visit, why->text, err);
+    *err = *why;
+    return why->status;
+}
+
 static enum hf_status walk(struct visit *visit, const struct hf_reflist_root *root,
                            struct hf_error *err)
 {
     visit->hurt = false;
     if (visit->check->options->cancel)
         HF_TRY(hf_cancel_check(visit->check->options->cancel, err));
+    struct hf_error why = HF_ERROR_INIT;
     enum hf_status status = hf_reflist_walk(root, hf_chunk_read_meta, visit->check->reader,
-                                            visit_node, visit_chunk, visit, err);
-    if (status != HF_DAMAGED || visit->hurt)
-        return status == HF_DAMAGED ? HF_OK : status;
-    HF_AUTO_FREE char *problem = NULL;
-    HF_TRY(hf_text_copy(err->text, &problem, err));
-    return blame_snapshot(visit, problem, err);
+                                            visit_node, visit_chunk, visit, &why);
+    return status == HF_OK ? HF_OK : blame_error(visit, &why, err);
 }
 
 static enum hf_status walk_streams(struct visit *visit, const struct hf_catalog *catalog,
@@ -131,16 +124,10 @@ static enum hf_status visit_snapshot(struct visit *visit, const struct hf_manife
     HF_AUTO(hf_catalog) catalog = HF_CATALOG_INIT;
     visit->class = HF_CHUNK_META;
     HF_TRY(walk(visit, &manifest->catalog, err));
-    enum hf_status status = hf_catalog_read(&manifest->catalog, hf_chunk_read_meta,
-                                            visit->check->reader, &catalog, err);
-    if (status == HF_DAMAGED && visit->hurt)
-        return HF_OK;
-    if (status == HF_DAMAGED) {
-        HF_AUTO_FREE char *problem = NULL;
-        HF_TRY(hf_text_copy(err->text, &problem, err));
-        return blame_snapshot(visit, problem, err);
-    }
-    HF_TRY(status);
+    struct hf_error why = HF_ERROR_INIT;
+    if (hf_catalog_read(&manifest->catalog, hf_chunk_read_meta, visit->check->reader, &catalog,
+                        &why) != HF_OK)
+        return blame_error(visit, &why, err);
     return walk_streams(visit, &catalog, clean, err);
 }
 
@@ -168,19 +155,18 @@ static enum hf_status check_one(struct hf_check *check, const char *key, struct 
     if (!hf_manifest_key_id(key, id))
         return HF_OK;
     struct visit visit = {.check = check, .key = key, .id = id};
-    enum hf_status status = hf_manifest_read(check->repo, key, &manifest, err);
+    struct hf_error why = HF_ERROR_INIT;
+    enum hf_status status = hf_manifest_read(check->repo, key, &manifest, &why);
     if (status == HF_NOT_FOUND)
         return HF_OK; /* removed since it was listed */
     check->report->snapshots++;
     atomic_fetch_add(&check->objects, 1);
-    if (status == HF_DAMAGED || status == HF_DENIED || status == HF_UNSUPPORTED) {
-        HF_AUTO_FREE char *problem = NULL;
-        HF_TRY(hf_text_copy(err->text, &problem, err));
-        HF_TRY(blame_snapshot(&visit, problem, err));
-    } else {
-        HF_TRY(status);
+    if (status == HF_OK)
         HF_TRY(visit_snapshot(&visit, &manifest, clean, err));
-    }
+    else if (status == HF_DENIED || status == HF_UNSUPPORTED)
+        HF_TRY(blame_snapshot(&visit, why.text, err));
+    else
+        HF_TRY(blame_error(&visit, &why, err));
     check->report->damaged_snapshots += visit.damaged;
     if (!visit.damaged && check->options->read_percent >= 100)
         return record_checked(&visit, &manifest, err);

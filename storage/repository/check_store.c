@@ -89,13 +89,16 @@ static enum hf_status scrub_one(void *arg, size_t index, struct hf_error *err)
     struct scrub *scrub = arg;
     const struct listed *item = &scrub->items[index];
     HF_AUTO(hf_buf) object = HF_BUF_INIT;
+    struct hf_error why = HF_ERROR_INIT;
     enum hf_status status =
-        hf_store_get_all(scrub->store, item->key, HF_INDEX_OBJECT_MAX, &object, err);
+        hf_store_get_all(scrub->store, item->key, HF_INDEX_OBJECT_MAX, &object, &why);
     if (status == HF_NOT_FOUND)
         return HF_OK; /* removed since it was listed */
-    if (status != HF_OK && status != HF_DAMAGED && status != HF_IO)
+    if (status != HF_OK && status != HF_DAMAGED && status != HF_IO) {
+        *err = why;
         return status;
-    const char *problem = status == HF_OK ? verdict(item, &object) : err->text;
+    }
+    const char *problem = status == HF_OK ? verdict(item, &object) : why.text;
     atomic_fetch_add(&scrub->bytes_read, object.len);
     if (item->key[0] == 'p')
         atomic_fetch_add(&scrub->packs, 1);

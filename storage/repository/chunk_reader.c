@@ -245,14 +245,28 @@ static enum hf_status fetch_small(struct hf_chunk_reader *reader, const struct h
 {
     struct hf_block *block;
     const uint8_t *sealed;
+    struct hf_error why = HF_ERROR_INIT;
     enum hf_status status = hf_block_cache_get(reader->blocks, at->pack, at->frame->offset,
-                                               at->frame->stored_len, &block, &sealed, err);
+                                               at->frame->stored_len, &block, &sealed, &why);
     if (status == HF_DAMAGED) /* a pack that was cut short: its neighbours need not be there */
         return fetch_exact(reader, at, out, err);
-    if (status != HF_OK)
+    if (status != HF_OK) {
+        *err = why;
         return prefix_chunk(at->frame->id.bytes, err);
+    }
     status = open_appended(reader, at, sealed, out, err);
     hf_block_cache_put(reader->blocks, block);
+    return status;
+}
+
+static enum hf_status fetch(struct hf_chunk_reader *reader, const struct hf_location *at,
+                            struct hf_buf *out, struct hf_error *err)
+{
+    enum hf_status status = at->frame->stored_len <= HF_READER_SMALL
+                                ? fetch_small(reader, at, out, err)
+                                : fetch_exact(reader, at, out, err);
+    if (status == HF_NOT_FOUND)
+        status = err->status = HF_DAMAGED; /* the pack is gone */
     return status;
 }
 
@@ -261,24 +275,20 @@ enum hf_status hf_chunk_read(struct hf_chunk_reader *reader, const uint8_t id[HF
                              struct hf_error *err)
 {
     const struct hf_index_pack *tried = NULL;
+    struct hf_error why = HF_ERROR_INIT;
     for (;;) {
         struct hf_location at;
         HF_TRY(hf_chunk_locate(reader, id, class, plain_len, &at, err));
-        if (at.pack == tried)
-            return err->status;
-        enum hf_status status = at.frame->stored_len <= HF_READER_SMALL
-                                    ? fetch_small(reader, &at, out, err)
-                                    : fetch_exact(reader, &at, out, err);
-        if (status == HF_NOT_FOUND)
-            status = err->status = HF_DAMAGED; /* the pack is gone */
-        if (status != HF_DAMAGED || at.dropped)
-            return status;
+        if (at.pack != tried && fetch(reader, &at, out, &why) == HF_OK)
+            return HF_OK;
+        if (at.pack == tried || why.status != HF_DAMAGED || at.dropped)
+            break;
         /* In memory only. Another pack that holds the chunk comes first from now on. */
-        struct hf_error drop = HF_ERROR_INIT;
-        if (hf_index_drop(reader->index, &at.pack->id, &drop) != HF_OK)
-            return status;
+        HF_TRY(hf_index_drop(reader->index, &at.pack->id, err));
         tried = at.pack;
     }
+    *err = why;
+    return why.status;
 }
 
 enum hf_status hf_chunk_read_meta(void *ctx, const uint8_t id[HF_REF_ID], size_t max,

@@ -173,9 +173,13 @@ static enum hf_status fill_window(struct hf_feed_stream *stream, struct hf_error
     if (more)
         HF_TRY(hf_feed_engine_start(stream->feeder, err));
     while (more) {
-        enum hf_status status = plan_run(stream, &more, err);
-        if (status != HF_OK)
-            return stream->first ? HF_OK : status;
+        struct hf_error why = HF_ERROR_INIT;
+        if (plan_run(stream, &more, &why) == HF_OK)
+            continue;
+        if (stream->first)
+            return HF_OK;
+        *err = why;
+        return why.status;
     }
     return HF_OK;
 }
@@ -319,13 +323,17 @@ static const struct hf_stream_info *feed_find(void *ctx, const char *name)
 static enum hf_status take_lease(struct hf_feeder *feeder, struct hf_error *err)
 {
     const struct hf_lease_options options = {.mode = HF_LEASE_SHARED, .purpose = "restore"};
+    struct hf_error why = HF_ERROR_INIT;
     enum hf_status status = HF_OK;
     pthread_mutex_lock(&feeder->lock);
     if (!feeder->lease_tried)
-        status = hf_lease_take(feeder->repo, &options, &feeder->lease, err);
+        status = hf_lease_take(feeder->repo, &options, &feeder->lease, &why);
     feeder->lease_tried = status != HF_BUSY;
     pthread_mutex_unlock(&feeder->lock);
-    return status == HF_BUSY ? status : HF_OK;
+    if (status != HF_BUSY)
+        return HF_OK;
+    *err = why;
+    return status;
 }
 
 static enum hf_status feed_open(void *ctx, const char *name, struct hf_feed_stream **out,

@@ -59,10 +59,13 @@ static enum hf_status open_piece(struct hf_feeder *feeder, struct hf_opener *ope
     HF_TRY(hf_read_budget_buffer(feeder->budget, frame->plain_len, &piece->plain, err));
     if (run->sealed.len == run->len) {
         const uint8_t *sealed = run->sealed.data + (frame->offset - run->offset);
+        struct hf_error why = HF_ERROR_INIT;
         enum hf_status status =
-            hf_chunk_open(feeder->reader, opener, &piece->at, sealed, piece->plain.data, err);
+            hf_chunk_open(feeder->reader, opener, &piece->at, sealed, piece->plain.data, &why);
         if (status == HF_OK)
             piece->plain.len = frame->plain_len;
+        else if (status != HF_DAMAGED)
+            *err = why;
         if (status != HF_DAMAGED)
             return status;
     }

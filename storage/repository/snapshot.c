@@ -94,6 +94,7 @@ static enum hf_status open_parts(struct hf_snapshot *snapshot, struct hf_repo *r
     HF_TRY(load_manifest(repo, id, &manifest, err));
     struct hf_reflist_root catalog = manifest.catalog;
     hf_snapshot_info_take(&snapshot->info, id, &manifest);
+    HF_TRY(hf_snapshot_load_state(repo, &snapshot->info, err));
     HF_TRY(hf_index_new(&snapshot->index, err));
     HF_TRY(hf_index_load_whole(snapshot->index, repo, err));
     HF_TRY(hf_chunk_reader_new(repo, snapshot->index, &snapshot->reader, err));

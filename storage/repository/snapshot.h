@@ -23,7 +23,7 @@ struct hf_snapshot_info {
     enum hf_snapshot_state state;
     int64_t state_time; /* of the check or proof; 0 for stored */
     uint64_t streams;
-    uint64_t bytes;        /* of all streams */
+    uint64_t bytes; /* of all streams */
     uint64_t records;
     uint64_t stored_bytes; /* what this snapshot added to the store */
     json_t *properties;    /* the source's object, as given to hf_backup_commit */
@@ -50,8 +50,8 @@ static inline void hf_snapshots_auto(struct hf_snapshots *list)
  * shortened id, or "latest". Borrowed from list. HF_NOT_FOUND says what there is;
  * HF_USAGE when a short id is ambiguous. */
 enum hf_status hf_snapshots_find(const struct hf_snapshots *list, const char *name,
-                                 const struct hf_snapshot_info **out, struct hf_error *err)
-    HF_WARN_UNUSED;
+                                 const struct hf_snapshot_info **out,
+                                 struct hf_error *err) HF_WARN_UNUSED;
 
 struct hf_snapshot;
 

@@ -14,6 +14,9 @@ enum hf_status hf_snapshot_keys(struct hf_repo *repo, struct hf_strings *out,
 void hf_snapshot_info_take(struct hf_snapshot_info *info, const char *id,
                            struct hf_manifest *manifest);
 void hf_snapshot_info_done(struct hf_snapshot_info *info);
+/* State and its time from the proofs that there are. */
+enum hf_status hf_snapshot_load_state(struct hf_repo *repo, struct hf_snapshot_info *info,
+                                      struct hf_error *err) HF_WARN_UNUSED;
 /* By whole id, or NULL. */
 struct hf_snapshot_info *hf_snapshots_by_id(const struct hf_snapshots *list, const char *id);
 

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,16 +89,19 @@ static enum hf_status load_one(struct hf_repo *repo, const char *key, const char
                                size_t *cap, struct hf_error *err)
 {
     HF_AUTO(hf_manifest) manifest = {.time = 0};
-    enum hf_status status = hf_manifest_read(repo, key, &manifest, err);
+    struct hf_error why = HF_ERROR_INIT;
+    enum hf_status status = hf_manifest_read(repo, key, &manifest, &why);
     if (status == HF_NOT_FOUND)
         return HF_OK;
     if (is_about_object(status)) {
         list->unreadable++;
-        hf_observe(observer, HF_NOTE_WARNING, "a snapshot cannot be read: %s", err->text);
+        hf_observe(observer, HF_NOTE_WARNING, "a snapshot cannot be read: %s", why.text);
         return HF_OK;
     }
-    if (status != HF_OK)
+    if (status != HF_OK) {
+        *err = why;
         return status;
+    }
     if (source && strcmp(manifest.source, source) != 0)
         return HF_OK;
     return append(list, cap, key, &manifest, err);
@@ -129,27 +133,47 @@ static void apply_proof(struct hf_snapshot_info *info, const struct hf_proof *pr
     info->state_time = proof->time;
 }
 
-static enum hf_status load_proofs(struct hf_repo *repo, const struct hf_observer *observer,
-                                  struct hf_snapshots *list, struct hf_error *err)
+static enum hf_status load_proof(struct hf_repo *repo, const char *key,
+                                 const struct hf_observer *observer, struct hf_snapshot_info *info,
+                                 struct hf_error *err)
 {
-    HF_AUTO(hf_strings) keys = HF_STRINGS_INIT;
-    HF_TRY(hf_store_list(repo->store, "proofs/", collect_key, &keys, err));
-    for (size_t i = 0; i < keys.count; i++) {
-        char id[HF_SNAPSHOT_ID_TEXT];
-        struct hf_proof proof;
-        struct hf_snapshot_info *info =
-            hf_proof_key_id(keys.items[i], id) ? hf_snapshots_by_id(list, id) : NULL;
-        if (!info)
-            continue;
-        enum hf_status status = hf_proof_read(repo, keys.items[i], &proof, err);
-        if (status == HF_OK)
-            apply_proof(info, &proof);
-        else if (is_about_object(status))
-            hf_observe(observer, HF_NOTE_WARNING, "a proof cannot be read: %s", err->text);
-        else if (status != HF_NOT_FOUND)
-            return status;
+    struct hf_proof proof;
+    struct hf_error why = HF_ERROR_INIT;
+    enum hf_status status = hf_proof_read(repo, key, &proof, &why);
+    if (status == HF_OK)
+        apply_proof(info, &proof);
+    else if (is_about_object(status))
+        hf_observe(observer, HF_NOTE_WARNING, "a proof cannot be read: %s", why.text);
+    else if (status != HF_NOT_FOUND) {
+        *err = why;
+        return status;
     }
     return HF_OK;
+}
+
+static enum hf_status load_proofs(struct hf_repo *repo, const char *prefix,
+                                  const struct hf_observer *observer, struct hf_snapshots *list,
+                                  struct hf_error *err)
+{
+    HF_AUTO(hf_strings) keys = HF_STRINGS_INIT;
+    HF_TRY(hf_store_list(repo->store, prefix, collect_key, &keys, err));
+    for (size_t i = 0; i < keys.count; i++) {
+        char id[HF_SNAPSHOT_ID_TEXT];
+        struct hf_snapshot_info *info =
+            hf_proof_key_id(keys.items[i], id) ? hf_snapshots_by_id(list, id) : NULL;
+        if (info)
+            HF_TRY(load_proof(repo, keys.items[i], observer, info, err));
+    }
+    return HF_OK;
+}
+
+enum hf_status hf_snapshot_load_state(struct hf_repo *repo, struct hf_snapshot_info *info,
+                                      struct hf_error *err)
+{
+    char prefix[sizeof "proofs//" + HF_SNAPSHOT_ID_TEXT];
+    struct hf_snapshots one = {.items = info, .count = 1};
+    (void)snprintf(prefix, sizeof prefix, "proofs/%s/", info->id);
+    return load_proofs(repo, prefix, NULL, &one, err);
 }
 
 enum hf_status hf_snapshots_load(struct hf_repo *repo, const char *source,
@@ -165,7 +189,7 @@ enum hf_status hf_snapshots_load(struct hf_repo *repo, const char *source,
     if (list.count > 1)
         qsort(list.items, list.count, sizeof *list.items, by_time);
     if (list.count > 0)
-        HF_TRY(load_proofs(repo, observer, &list, err));
+        HF_TRY(load_proofs(repo, "proofs/", observer, &list, err));
     *out = list;
     list = (struct hf_snapshots){.items = NULL};
     return HF_OK;
