@@ -1,0 +1,111 @@
+#!/usr/bin/python3
+"""Killed at any moment: what was good stays good, and the next run makes use of the rest."""
+import os
+import random
+import signal
+import time
+
+import harness
+from harness import DONE, TestCase
+
+SEED = int(os.environ.get("HOLDFAST_SEED", "20261121"))
+KILLS = 50
+
+
+class Killed(TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.server.create("app")
+        cls.server.psql("app", """
+            CREATE TABLE a AS SELECT i, decode(md5(i::text) || md5((-i)::text), 'hex') AS b
+            FROM generate_series(1, 150000) i;
+            CREATE TABLE b AS SELECT i, md5(i::text) FROM generate_series(1, 50000) i;
+            CREATE INDEX ON b (i)""")
+
+    def setUp(self):
+        super().setUp()
+        self.chance = random.Random(SEED)
+        self.init()
+
+    def kill(self, seconds, *arguments):
+        """Starts, waits, kills the whole of it; how it ended."""
+        process = self.start(*arguments)
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
+        return self.finish(process, expect=None)
+
+    def test_backup_killed_at_random_moments(self):
+        print(f"seed {SEED}", flush=True)
+        repo, self.repo = self.repo, self.folder / "timing"
+        self.init()
+        took = self.backup(self.server.url("app")).seconds
+        self.repo = repo
+        ended, adopted = 0, 0
+        for number in range(KILLS):
+            result = self.kill(self.chance.uniform(0, took * 1.1), "backup", self.server.url("app"),
+                               "--name", f"run{number}")
+            self.assertIn(result.code, (DONE, -signal.SIGKILL), result)
+            ended += result.code == DONE
+            # A snapshot is there whole or not at all.
+            there = [s["source"] for s in self.snapshots()]
+            if result.code == DONE:
+                self.assertIn(f"run{number}", there)
+            if number % 10 == 9:
+                done = self.backup(self.server.url("app"), "--name", f"good{number}", "--json").events[-1]
+                adopted += done["adopted_packs"]
+                self.hf("check", "--read-data")
+                self.restore(f"good{number}@latest", self.server.url("back"))
+                self.assert_same_database(self.server, "app", self.server, "back")
+                self.server.drop("back")
+                # New rows, so that the runs after this one have something to store again.
+                self.server.psql("app", f"UPDATE a SET b = b || '\\x{number:02x}' "
+                                        f"WHERE i % 5 = {number // 10}")
+        print(f"{ended} of {KILLS} runs ended before they were killed; {adopted} packs adopted")
+        self.assertLess(ended, KILLS, "none was killed")
+        self.assertGreater(adopted, 0, "no killed run left anything that was used")
+        for snapshot in self.snapshots():
+            self.hf("show", snapshot["id"])
+
+    def test_init_killed_then_run_again(self):
+        for number in range(5):
+            self.repo = self.folder / f"new{number}"
+            process = self.start("init", key=self.passphrase)
+            time.sleep(self.chance.uniform(0.05, 1.5))
+            process.kill()
+            if self.finish(process, expect=None).code != DONE and not (self.repo / "holdfast").exists():
+                self.hf("init", key=self.passphrase)
+            self.hf("list", key=self.passphrase)
+
+    def test_restore_killed_then_run_again(self):
+        self.backup(self.server.url("app"))
+        took = self.restore("app@latest", self.server.url("timing")).seconds
+        self.server.drop("timing")
+        for number in range(8):
+            result = self.kill(self.chance.uniform(0.1, took), "restore", "app@latest", "--to",
+                               self.server.url("back"))
+            if result.code == DONE:
+                self.server.drop("back")
+            else:
+                self.assertNotIn("back", self.server.databases())
+        self.restore("app@latest", self.server.url("back"))
+        self.assert_same_database(self.server, "app", self.server, "back")
+        self.server.drop("back")
+        left = [d for d in self.server.databases() if d not in ("app", "postgres")]
+        self.assertEqual([], left, "what killed restores left is dropped by the next one")
+
+    def test_restore_interrupted(self):
+        self.backup(self.server.url("app"))
+        process = self.start("restore", "app@latest", "--to", self.server.url("back"))
+        for _ in range(1000):
+            if any(".holdfast-" in name for name in self.server.databases()):
+                break
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        result = self.finish(process, expect=None, timeout=20)
+        self.assertNotEqual(DONE, result.code)
+        self.assert_no_leftovers(self.server, "app")
+
+
+if __name__ == "__main__":
+    harness.main()
