@@ -37,7 +37,7 @@ void hf_key_text_encode(const char *prefix, const uint8_t key[HF_KEY_SIZE],
     for (size_t i = 0; i < DIGITS; i++) {
         unsigned value = 0;
         for (size_t bit = 5 * i; bit < 5 * i + 5; bit++)
-            value = value << 1 | (body[bit / 8] >> (7 - bit % 8) & 1u);
+            value = value << 1 | ((unsigned)body[bit / 8] >> (7 - bit % 8) & 1u);
         *at++ = digits[value];
     }
     *at = '\0';
