@@ -119,8 +119,9 @@ static void parse_databases_by_pattern_are_kept(void **state)
 static void parse_aliases_are_read_like_what_they_stand_for(void **state)
 {
     HF_AUTO_PTR(hf_config)
-    config = parsed("sources:\n  a: {postgres: &pg {host: db, database: x, password: ${PGPASS}}}\n"
-                    "  b: {postgres: *pg}\n");
+    config =
+        parsed("sources:\n  a: {postgres: &pg {host: db, database: x, password: '${PGPASS}'}}\n"
+               "  b: {postgres: *pg}\n");
 
     (void)state;
     assert_string_equal(hf_config_source(config, "b")->dbname, "x");
@@ -207,7 +208,7 @@ static void parse_bad_files_says_what_and_where(void **state)
          "c.yaml:1:28: merge keys (<<) are not supported"},
         {SOURCE REPOSITORY
          "jobs:\n  nightly: {sources: [app], repositories: [local], shedule: x}\n",
-         "c.yaml:4:54: unknown key \"shedule\" in job \"nightly\""},
+         "c.yaml:4:52: unknown key \"shedule\" in job \"nightly\""},
         {SOURCE REPOSITORY "jobs:\n  nightly: {source: [app], repositories: [local]}\n",
          "c.yaml:4:13: unknown key \"source\" in job \"nightly\"; did you mean \"sources\"?"},
         {SOURCE REPOSITORY "jobs: {nightly: {sources: [app]}}\n",
