@@ -20,3 +20,4 @@ foreach(source ${sources})
     SKIP_RETURN_CODE ${skip}
     ENVIRONMENT "HOLDFAST_BUILD=${CMAKE_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1")
 endforeach()
+set_tests_properties(e2e-failpoints PROPERTIES FIXTURES_REQUIRED "servers;release")
