@@ -1,6 +1,14 @@
 #include "base/json.h"
 
+#include <errno.h>
 #include <stdarg.h>
+
+/* jansson says seldom that it had no memory, and what is then called damage would be acted upon:
+ * errno, cleared before the call, is what tells. */
+static bool was_memory(void)
+{
+    return errno == ENOMEM;
+}
 
 /* Object texts may hold secrets, so jansson's words, which quote them, are not passed on. */
 enum hf_status hf_json_parse_object(const void *data, size_t len, size_t max, const char *what,
@@ -12,9 +20,10 @@ enum hf_status hf_json_parse_object(const void *data, size_t len, size_t max, co
     if (len > max)
         return hf_error_set(err, HF_DAMAGED, "%s: %zu bytes of JSON where at most %zu are expected",
                             what, len, max);
+    errno = 0;
     json = json_loadb(data ? data : "", len, JSON_REJECT_DUPLICATES, &where);
     if (!json) {
-        if (json_error_code(&where) == json_error_out_of_memory)
+        if (was_memory())
             return hf_error_memory(err);
         return hf_error_set(err, HF_DAMAGED, "%s: not valid JSON at line %d, column %d", what,
                             where.line, where.column);
@@ -33,11 +42,14 @@ struct dump {
     enum hf_status status;
 };
 
+/* jansson goes on after some failures, and then says that all went well: the first one is kept, and
+ * nothing is put behind the gap. */
 static int dump_piece(const char *piece, size_t len, void *ctx)
 {
     struct dump *dump = ctx;
 
-    dump->status = hf_buf_append(dump->out, piece, len, dump->err);
+    if (dump->status == HF_OK)
+        dump->status = hf_buf_append(dump->out, piece, len, dump->err);
     return dump->status == HF_OK ? 0 : -1;
 }
 
@@ -45,12 +57,17 @@ enum hf_status hf_json_dump(const json_t *json, struct hf_buf *out, struct hf_er
 {
     struct dump dump = {.out = out, .err = err, .status = HF_OK};
     size_t before = out->len;
+    int failed;
 
-    if (json_dump_callback(json, dump_piece, &dump, JSON_COMPACT | JSON_SORT_KEYS) == 0)
+    errno = 0;
+    failed = json_dump_callback(json, dump_piece, &dump, JSON_COMPACT | JSON_SORT_KEYS);
+    if (failed == 0 && dump.status == HF_OK)
         return HF_OK;
     out->len = before;
     if (dump.status != HF_OK)
         return dump.status;
+    if (was_memory())
+        return hf_error_memory(err);
     return hf_error_set(err, HF_FAILED, "a value cannot be written as JSON");
 }
 
@@ -60,10 +77,11 @@ enum hf_status hf_json_pack(json_t **out, struct hf_error *err, const char *form
     json_t *json;
     va_list args;
 
+    errno = 0;
     va_start(args, format);
     json = json_vpack_ex(&why, 0, format, args);
     va_end(args);
-    if (!json && json_error_code(&why) == json_error_out_of_memory)
+    if (!json && was_memory())
         return hf_error_memory(err);
     if (!json)
         return hf_error_set(err, HF_FAILED, "a JSON object cannot be made: %s", why.text);

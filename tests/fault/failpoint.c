@@ -215,7 +215,7 @@ __attribute__((constructor)) static void set_up(void)
     if (report && (report[0] != '/' || strlen(report) >= sizeof config.report))
         refuse("HF_FAIL_REPORT: an absolute path is needed");
     if (report)
-        (void)strcpy(config.report, report);
+        memcpy(config.report, report, strlen(report) + 1);
     (void)dl_iterate_phdr(note_program, NULL);
     take_from_environment();
     config.pid = syscall(SYS_getpid);
