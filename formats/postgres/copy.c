@@ -125,14 +125,18 @@ static void stop_copy_out(struct hf_pg *pg)
     forget_results(pg);
 }
 
-enum hf_status hf_pg_copy_out(struct hf_pg *pg, const char *sql, hf_pg_row_fn *take, void *ctx,
-                              uint64_t *out_rows, struct hf_error *err)
+enum hf_status hf_pg_copy_out_begin(struct hf_pg *pg, const char *sql, struct hf_error *err)
+{
+    HF_TRY(hf_pg_send(pg, sql, err));
+    return await_copy(pg, PGRES_COPY_OUT, err);
+}
+
+enum hf_status hf_pg_copy_out_rows(struct hf_pg *pg, hf_pg_row_fn *take, void *ctx,
+                                   uint64_t *out_rows, struct hf_error *err)
 {
     uint64_t taken = 0;
     uint64_t sent = 0;
 
-    HF_TRY(hf_pg_send(pg, sql, err));
-    HF_TRY(await_copy(pg, PGRES_COPY_OUT, err));
     if (take_rows(pg, take, ctx, &taken, err) != HF_OK) {
         if (err->status != HF_CANCELLED && PQstatus(pg->conn) == CONNECTION_OK)
             stop_copy_out(pg);
@@ -145,6 +149,13 @@ enum hf_status hf_pg_copy_out(struct hf_pg *pg, const char *sql, hf_pg_row_fn *t
                             taken, sent);
     *out_rows = taken;
     return HF_OK;
+}
+
+enum hf_status hf_pg_copy_out(struct hf_pg *pg, const char *sql, hf_pg_row_fn *take, void *ctx,
+                              uint64_t *out_rows, struct hf_error *err)
+{
+    HF_TRY(hf_pg_copy_out_begin(pg, sql, err));
+    return hf_pg_copy_out_rows(pg, take, ctx, out_rows, err);
 }
 
 enum hf_status hf_pg_copy_in_begin(struct hf_pg *pg, const char *sql, struct hf_error *err)

@@ -25,6 +25,13 @@ typedef enum hf_status hf_pg_row_fn(void *ctx, const char *row, size_t len, stru
 enum hf_status hf_pg_copy_out(struct hf_pg *pg, const char *sql, hf_pg_row_fn *take, void *ctx,
                               uint64_t *out_rows, struct hf_error *err) HF_WARN_UNUSED;
 
+/* The same in two steps: until the server sends, and the rows. When begin fails nothing was sent.
+ */
+enum hf_status hf_pg_copy_out_begin(struct hf_pg *pg, const char *sql,
+                                    struct hf_error *err) HF_WARN_UNUSED;
+enum hf_status hf_pg_copy_out_rows(struct hf_pg *pg, hf_pg_row_fn *take, void *ctx,
+                                   uint64_t *out_rows, struct hf_error *err) HF_WARN_UNUSED;
+
 /* COPY … FROM STDIN: begin, write any pieces of text, end (or abort, which makes the COPY fail on
  * the server and leaves the connection usable; it may be called after any error). */
 enum hf_status hf_pg_copy_in_begin(struct hf_pg *pg, const char *sql,

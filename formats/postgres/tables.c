@@ -14,6 +14,7 @@ void hf_pg_tables_free(struct hf_pg_tables *tables)
         hf_strings_free(&table->columns);
     }
     free(tables->items);
+    hf_strings_free(&tables->schemas);
     *tables = (struct hf_pg_tables)HF_PG_TABLES_INIT;
 }
 

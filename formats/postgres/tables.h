@@ -29,9 +29,15 @@ struct hf_pg_table {
     uint64_t blocks;           /* of the table itself */
     uint32_t part_blocks;      /* blocks a part; 0: one part */
     unsigned parts;            /* at least 1 where rows are taken */
-    bool heap, unlogged, populated, readable, locked;
+    bool heap, unlogged, populated;
+    bool readable;      /* by privileges */
+    bool locked;        /* by our transaction, when it was listed */
+    bool identity;      /* the sequence of an identity column */
+    bool policed;       /* row-level security would hide rows from us */
+    bool named;         /* the qualified name means this very relation */
     bool configuration; /* of an extension, marked with pg_extension_config_dump */
     bool selected;      /* by the configuration's schemas and tables */
+    bool out_by_schema; /* not selected, for its schema */
     bool rows;          /* its rows are taken */
 };
 
@@ -39,6 +45,7 @@ struct hf_pg_table {
 struct hf_pg_tables {
     struct hf_pg_table *items;
     size_t count;
+    struct hf_strings schemas; /* all that are not the system's, also empty ones */
 };
 #define HF_PG_TABLES_INIT                                                                          \
     {                                                                                              \

@@ -1,0 +1,126 @@
+#include "formats/postgres/snapshot.h"
+
+#include "base/clock.h"
+#include "formats/postgres/catalog.h"
+#include "formats/postgres/lock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* In a database where tables come and go all the time, one attempt in two may meet that. */
+enum { ATTEMPTS = 20 };
+
+static enum hf_status list(struct hf_pg_capture *capture, enum hf_pg_listing listing,
+                           struct hf_error *err)
+{
+    HF_TRY(hf_pg_list_relations(capture->leader, listing, &capture->tables, err));
+    return hf_pg_filter_apply(capture->filter, &capture->tables, capture->standby, err);
+}
+
+/* A pooler between transactions would have lost what the session was set to. */
+static enum hf_status check_settings(struct hf_pg *pg, struct hf_error *err)
+{
+    HF_AUTO_FREE char *kept = NULL;
+
+    HF_TRY(hf_pg_query_value(pg,
+                             "SELECT pg_catalog.current_setting('search_path') = '\"\"'"
+                             " AND pg_catalog.current_setting('row_security') = 'off'"
+                             " AND pg_catalog.current_setting('synchronize_seqscans') = 'off'",
+                             &kept, err));
+    if (kept[0] != 't')
+        return hf_error_set(err, HF_UNSUPPORTED,
+                            "%s: session settings do not last: a connection pooler in transaction "
+                            "mode is in between; connect to the server itself",
+                            pg->where);
+    return HF_OK;
+}
+
+/*
+ * LOCK TABLE takes no snapshot. So the snapshot, which the first SELECT takes, is younger than all
+ * locks, and nothing can be truncated, rewritten or altered between the two: a table truncated
+ * in that gap would look empty, and the backup would not know.
+ */
+static enum hf_status lock_then_look(struct hf_pg_capture *capture, struct hf_error *err)
+{
+    struct hf_pg *pg = capture->leader;
+
+    HF_TRY(list(capture, HF_PG_LIST_NAMES, err));
+    HF_TRY(hf_pg_check_readable(pg, &capture->tables, err));
+    HF_TRY(hf_pg_run(pg, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", err));
+    HF_TRY(hf_pg_lock_tables(pg, &capture->tables, hf_pg_lock_seconds(capture->config), err));
+    free(capture->snapshot);
+    capture->snapshot = NULL;
+    HF_TRY(
+        hf_pg_query_value(pg, "SELECT pg_catalog.pg_export_snapshot()", &capture->snapshot, err));
+    capture->time = hf_clock_now();
+    HF_TRY(check_settings(pg, err));
+    return list(capture, HF_PG_LIST_ALL, err);
+}
+
+/* Whether what the snapshot shows is what was locked: no table came or took another's name. */
+static bool all_locked(const struct hf_pg_capture *capture)
+{
+    for (size_t i = 0; i < capture->tables.count; i++) {
+        const struct hf_pg_table *table = &capture->tables.items[i];
+
+        if (hf_pg_wants_lock(table) && !(table->locked && table->named)) {
+            hf_observe(capture->work->observer, HF_NOTE_DETAIL,
+                       "database %s: table %s.%s has just come or changed; beginning anew",
+                       capture->name, table->schema, table->name);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A lock cycle with sessions that change tables: the server chose to end ours. */
+static bool is_deadlock(const struct hf_pg *pg)
+{
+    return strcmp(pg->sqlstate, "40P01") == 0;
+}
+
+static enum hf_status attempt(struct hf_pg_capture *capture, struct hf_pg_schema_dump **out_dump,
+                              bool *out_again, struct hf_error *err)
+{
+    enum hf_status status = lock_then_look(capture, err);
+
+    *out_again = status != HF_OK ? is_deadlock(capture->leader) : !all_locked(capture);
+    if (*out_again)
+        return HF_OK;
+    HF_TRY(status);
+    HF_TRY(hf_pg_check_readable(capture->leader, &capture->tables, err));
+    HF_TRY(hf_pg_schema_dump_start(capture, out_dump, out_again, err));
+    if (*out_again)
+        hf_observe(capture->work->observer, HF_NOTE_DETAIL,
+                   "database %s: another session waits to change a table; letting it go first",
+                   capture->name);
+    return HF_OK;
+}
+
+enum hf_status hf_pg_snapshot_begin(struct hf_pg_capture *capture,
+                                    struct hf_pg_schema_dump **out_dump, struct hf_error *err)
+{
+    for (int i = 0; i < ATTEMPTS; i++) {
+        bool again = false;
+
+        HF_TRY(attempt(capture, out_dump, &again, err));
+        if (!again)
+            return HF_OK;
+        HF_TRY(hf_pg_run(capture->leader, "ROLLBACK", err));
+    }
+    return hf_error_set(err, HF_BUSY,
+                        "%s: tables are created, dropped or changed so often that they cannot all "
+                        "be locked at once; leave out the schemas where this happens",
+                        capture->leader->where);
+}
+
+enum hf_status hf_pg_snapshot_adopt(const struct hf_pg_capture *capture, struct hf_pg *pg,
+                                    struct hf_error *err)
+{
+    return hf_pg_runf(pg, err,
+                      "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;"
+                      "SET TRANSACTION SNAPSHOT '%s';"
+                      "SET LOCAL lock_timeout = %u;"
+                      "SET LOCAL enable_tidscan = on; SET LOCAL enable_seqscan = off",
+                      capture->snapshot, hf_pg_lock_seconds(capture->config) * 1000);
+}
