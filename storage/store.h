@@ -1,8 +1,8 @@
 /*
  * A store: the dumb object space below a repository. Objects are immutable byte strings under
  * '/'-separated keys of [A-Za-z0-9._-] (no part empty, "." or ".."), at most HF_STORE_KEY_MAX
- * bytes and HF_STORE_KEY_PARTS parts; "tmp" as the first part is the stores' own. Another key is
- * HF_USAGE. Nothing here knows of chunks, packs or keys.
+ * bytes and HF_STORE_KEY_PARTS parts, and no key is also a folder of another. "tmp" as the first
+ * part is the stores' own. Another key is HF_USAGE. Nothing here knows of chunks, packs or keys.
  *
  * An object is visible whole or not at all, and durable when put returns. Any thread may call any
  * function of an open store at the same time, several processes may use one store.
