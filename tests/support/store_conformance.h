@@ -1,0 +1,21 @@
+/*
+ * What storage/store.h promises, as tests that every store must pass. Each takes an open, empty
+ * store and leaves it in any state.
+ */
+#ifndef HF_TESTS_STORE_CONFORMANCE_H
+#define HF_TESTS_STORE_CONFORMANCE_H
+
+#include "storage/store.h"
+
+#include <stddef.h>
+
+struct hf_store_test {
+    const char *name;
+    void (*run)(struct hf_store *store); /* asserts with cmocka */
+};
+
+/* hf_store_tests_count of them. */
+extern const struct hf_store_test hf_store_tests[];
+extern const size_t hf_store_tests_count;
+
+#endif
