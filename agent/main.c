@@ -159,11 +159,14 @@ static enum hf_status run_command(const struct hf_args *args, struct hf_output *
     struct hf_error lost = HF_ERROR_INIT;
 
     /* Nobody reads on, as in "holdfast list | head": that is for the reader to know. */
-    if (hf_output_flush(output, &lost) != HF_OK && status == HF_OK)
-        *err = lost;
-    if (err->status != HF_OK && !(status == HF_OK && lost.sys == EPIPE))
+    if (hf_output_flush(output, &lost) != HF_OK && status == HF_OK) {
+        if (lost.sys != EPIPE)
+            hf_output_error(output, &lost);
+        return lost.status;
+    }
+    if (status != HF_OK)
         hf_output_error(output, err);
-    return err->status;
+    return status;
 }
 
 static enum hf_status parse_and_run(const struct hf_strings *words, struct hf_args *args,

@@ -35,12 +35,15 @@ static enum hf_status check_empty(struct hf_store *store, struct hf_strings *lef
                                   struct hf_error *err)
 {
     struct hf_store_stat stat;
-    enum hf_status status = hf_store_stat(store, HF_HEADER_KEY, &stat, err);
+    struct hf_error absent = HF_ERROR_INIT;
+    enum hf_status status = hf_store_stat(store, HF_HEADER_KEY, &stat, &absent);
     if (status == HF_OK)
         return hf_error_set(err, HF_EXISTS, "%s: there is a repository already",
                             hf_store_name(store));
-    if (status != HF_NOT_FOUND)
+    if (status != HF_NOT_FOUND) {
+        *err = absent;
         return status;
+    }
     status = hf_store_list(store, "", look_at_object, leftovers, err);
     if (status == HF_EXISTS || status == HF_USAGE)
         return hf_error_prefix(err, "%s", hf_store_name(store));
