@@ -67,7 +67,7 @@ class CommandLine(TestCase):
             ("repositories: {local: {path: a", r'holdfast.yaml:\d+'),
             ("a: *b", r'holdfast.yaml:\d+'), ("\tx: 1", r'holdfast.yaml:1'), ("", "empty"),
             ("- a\n- b", r'holdfast.yaml:1:1'), ("\x00", "holdfast.yaml"),
-            (GOOD.replace("repo,", "${NO_SUCH_VARIABLE},"), r'holdfast.yaml:2:\d+: .*NO_SUCH_VARIABLE'),
+            (GOOD.replace("repo,", "'${NO_SUCH_VARIABLE}',"), r'holdfast.yaml:2:\d+: .*NO_SUCH_VARIABLE'),
             (GOOD.replace("database: app", "database: app, all_databases: true"), r'holdfast.yaml:4:\d+'),
             (GOOD + "jobs: {}\n", r'holdfast.yaml:8:1'),
         )
@@ -99,7 +99,7 @@ class CommandLine(TestCase):
 
     def test_mistakes_on_the_command_line(self):
         for command, says in ((["bakcup"], "backup"), (["backup", "--repositroy", "x"], "--repository"),
-                              (["list", "--memory"], "memory"), (["restore"], "SNAPSHOT|snapshot"),
+                              (["list", "--memory"], "memory"), (["restore"], "--to"), (["restore", "--to", "x"], "SNAPSHOT"),
                               (["list", "a", "b"], "."), (["key"], "key"), (["key", "addd"], "add"),
                               (["backup", "--jobs", "0", "x"], "jobs"), (["backup", "--jobs", "a", "x"], "jobs"),
                               (["check", "--read-data=200%"], "read-data"), (["list", "--quiet=yes"], "quiet")):
