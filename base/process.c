@@ -241,12 +241,14 @@ static enum hf_status read_now(int *fd, void *data, size_t room, size_t *len, co
     return HF_OK;
 }
 
+/* What is in the pipe now. Not more than it holds: who never stops writing must not keep us from
+ * looking at anything else. */
 static enum hf_status drain(struct hf_process *process, int *fd, bool keep, struct hf_error *err)
 {
     char piece[4096];
     size_t len = 1;
 
-    while (*fd >= 0 && len > 0) {
+    for (size_t total = 0; *fd >= 0 && len > 0 && total < PIPE_SIZE; total += len) {
         HF_TRY(read_now(fd, piece, sizeof piece, &len, process->name, err));
         if (keep)
             keep_tail(process, piece, len);

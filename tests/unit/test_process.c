@@ -4,6 +4,7 @@
 #include "base/process.h"
 #include "base/text.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -197,9 +198,14 @@ static void process_finish_does_not_wait_for_descendants(void **state)
 {
     (void)state;
     struct hf_error err = HF_ERROR_INIT;
-    int64_t before = hf_clock_monotonic();
-    assert_ok(hf_process_finish(start_shell("sleep 60 & exit 0"), &err), &err);
-    assert_true(hf_clock_monotonic() - before < 30 * HF_NS_PER_S);
+    char number[32] = {0};
+    size_t len;
+    struct hf_process *process = start_shell("sleep 600 & echo $!");
+    assert_ok(hf_process_read(process, number, sizeof number - 1, &len, &err), &err);
+    assert_ok(hf_process_finish(process, &err), &err);
+    pid_t descendant = (pid_t)strtol(number, NULL, 10);
+    assert_true(descendant > 0);
+    assert_int_equal(kill(descendant, SIGKILL), 0); /* it runs still */
 }
 
 static void process_start_environment_is_added_and_replaced(void **state)
@@ -305,6 +311,46 @@ static void process_read_cancel_ends_the_child(void **state)
     hf_cancel_interrupt(cancel);
     assert_fails(read_all(process, &out, &err), HF_CANCELLED, &err);
     assert_string_equal(err.text, "interrupted");
+}
+
+/* A descendant that outlives the child writes on and on: neither end waits for it. */
+static void process_finish_and_kill_noise_does_not_hold_them(void **state)
+{
+    (void)state;
+    struct hf_error err = HF_ERROR_INIT;
+    HF_AUTO_PTR(hf_cancel) cancel = NULL;
+    assert_ok(hf_cancel_new(&cancel, &err), &err);
+    struct hf_process *process = start(&(struct hf_process_options){
+        .argv = SHELL("yes >&2 & yes"), .in_fd = -1, .out_fd = -1, .cancel = cancel});
+    hf_cancel_interrupt(cancel);
+    assert_fails(hf_process_finish(process, &err), HF_CANCELLED, &err);
+    hf_process_kill(start_shell("yes >&2 & yes"));
+}
+
+static size_t count_descriptors(void)
+{
+    size_t count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    assert_non_null(folder);
+    while (readdir(folder))
+        count++;
+    assert_int_equal(closedir(folder), 0);
+    return count;
+}
+
+static void process_every_end_leaves_no_descriptor(void **state)
+{
+    (void)state;
+    struct hf_error err = HF_ERROR_INIT;
+    struct hf_process *process;
+    size_t before = count_descriptors();
+    static const char *const missing[] = {"/nonexistent", NULL};
+    struct hf_process_options options = {.argv = missing, .in_fd = -1, .out_fd = -1};
+    assert_ok(hf_process_finish(start_shell("exit 0"), &err), &err);
+    assert_fails(hf_process_finish(start_shell("exit 1"), &err), HF_FAILED, &err);
+    assert_fails(hf_process_start(&options, &process, &err), HF_MISSING, &err);
+    hf_process_kill(start_shell("exec sleep 600"));
+    assert_int_equal(count_descriptors(), before);
 }
 
 struct cancelled {
@@ -453,6 +499,8 @@ int main(void)
         cmocka_unit_test(process_start_with_closed_standard_descriptors_works),
         cmocka_unit_test(process_start_child_has_clean_surroundings),
         cmocka_unit_test(process_read_cancel_ends_the_child),
+        cmocka_unit_test(process_finish_and_kill_noise_does_not_hold_them),
+        cmocka_unit_test(process_every_end_leaves_no_descriptor),
         cmocka_unit_test(process_finish_cancel_ends_the_child),
         cmocka_unit_test(process_kill_child_that_ignores_sigterm_ends),
         cmocka_unit_test(process_kill_takes_descendants_along),
