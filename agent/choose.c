@@ -212,7 +212,7 @@ static enum hf_status open_repository(struct hf_session *session, const struct h
     credential.identity = identity;
     credential.passphrase = passphrase;
     if (hf_repo_open(session->store, &credential, &session->repo, err) != HF_OK)
-        return hf_error_prefix(err, "%s", session->repository);
+        return hf_session_name_repository(session, err);
     return HF_OK;
 }
 
@@ -245,7 +245,7 @@ enum hf_status hf_choose_open_store(struct hf_session *session, const struct hf_
         return hf_error_set(err, HF_NOT_FOUND,
                             "%s: there is no directory %s; \"holdfast init\" makes a repository",
                             session->repository, chosen->path);
-    return hf_error_prefix(err, "%s", session->repository);
+    return hf_session_name_repository(session, err);
 }
 
 enum hf_status hf_choose_open(struct hf_session *session, const struct hf_chosen *chosen,

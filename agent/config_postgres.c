@@ -58,15 +58,16 @@ static void written_auto(struct written *w)
 {
     char *const texts[] = {w->host,        w->user,    w->database, w->sslmode,
                            w->sslrootcert, w->sslcert, w->sslkey,   w->bin_dir};
-    struct hf_strings *const lists[] = {&w->databases,       &w->schemas,        &w->tables,
-                                        &w->exclude_schemas, &w->exclude_tables, &w->exclude_data};
+    struct hf_strings *const lists[] = {
+        &w->databases,      &w->schemas,      &w->tables, &w->exclude_schemas,
+        &w->exclude_tables, &w->exclude_data, NULL};
 
     if (w->dsn)
         explicit_bzero(w->dsn, strlen(w->dsn));
     free(w->dsn);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         free(texts[i]);
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+    for (size_t i = 0; lists[i]; i++)
         hf_strings_free(lists[i]);
     hf_secret_spec_done(&w->password);
 }

@@ -97,5 +97,5 @@ enum hf_status hf_run_check(struct hf_session *session, struct hf_error *err)
     if (status == HF_OK)
         return HF_OK;
     (void)hf_session_cause(session, err);
-    return hf_error_prefix(err, "%s", session->repository);
+    return hf_session_name_repository(session, err);
 }

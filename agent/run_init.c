@@ -51,7 +51,7 @@ enum hf_status hf_run_init(struct hf_session *session, struct hf_error *err)
         hf_repo_init(session->store, &options, &credential, err) != HF_OK ||
         /* Opened again, so that what is reported as made is known to open. */
         hf_repo_open(session->store, &credential, &session->repo, err) != HF_OK)
-        return hf_error_prefix(err, "repository %s", chosen.name ? chosen.name : chosen.path);
+        return chosen.name ? hf_error_prefix(err, "repository %s", chosen.name) : err->status;
     report(session, &chosen);
     return HF_OK;
 }

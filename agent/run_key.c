@@ -60,7 +60,7 @@ enum hf_status hf_run_key_list(struct hf_session *session, struct hf_error *err)
 
     HF_TRY(hf_choose_and_open(session, err));
     if (hf_key_list(session->repo, &keys, &count, err) != HF_OK)
-        return hf_error_prefix(err, "%s", session->repository);
+        return hf_session_name_repository(session, err);
     HF_TRY(hf_table_begin(&table, "ID|LABEL|KIND|ROLE|>GENERATIONS|>AGE|", err));
     for (size_t i = 0; i < count; i++) {
         hf_output_event(session->output, "key", key_json(&keys[i]));
@@ -106,7 +106,7 @@ enum hf_status hf_run_key_add(struct hf_session *session, struct hf_error *err)
         HF_TRY(new_passphrase(args, &passphrase, err));
     key.passphrase = passphrase;
     if (hf_key_add(session->repo, &key, id, err) != HF_OK)
-        return hf_error_prefix(err, "%s", session->repository);
+        return hf_session_name_repository(session, err);
     hf_output_news(session->output, "added %s key %s\n", role_name(key.role), id);
     hf_output_event(session->output, "key_added",
                     json_pack("{s:s, s:s}", "id", id, "role", role_name(key.role)));
@@ -119,7 +119,7 @@ enum hf_status hf_run_key_remove(struct hf_session *session, struct hf_error *er
 
     HF_TRY(hf_choose_and_open(session, err));
     if (hf_key_remove(session->repo, id, err) != HF_OK)
-        return hf_error_prefix(err, "%s", session->repository);
+        return hf_session_name_repository(session, err);
     hf_output_news(session->output,
                    "removed key %s; \"holdfast key rotate\" keeps what is written from now on "
                    "from whoever had it\n",
@@ -134,7 +134,7 @@ enum hf_status hf_run_key_rotate(struct hf_session *session, struct hf_error *er
 
     HF_TRY(hf_choose_and_open(session, err));
     if (hf_key_rotate(session->repo, &generation, err) != HF_OK)
-        return hf_error_prefix(err, "%s", session->repository);
+        return hf_session_name_repository(session, err);
     hf_output_news(session->output, "generation %u of keys is in use from now on\n", generation);
     hf_output_event(session->output, "key_rotated",
                     json_pack("{s:I}", "generation", (json_int_t)generation));
@@ -152,7 +152,7 @@ enum hf_status hf_run_key_export(struct hf_session *session, struct hf_error *er
                             "the record is not text for a terminal; give --output FILE");
     HF_TRY(hf_choose_and_open(session, err));
     if (hf_key_export(session->repo, session->args->operands.items[0], &record, err) != HF_OK)
-        return hf_error_prefix(err, "%s", session->repository);
+        return hf_session_name_repository(session, err);
     HF_TRY(hf_out_file_open(&file, path, err));
     HF_TRY(hf_fd_write(file.fd, record.data, record.len, path ? path : "standard output", err));
     return hf_out_file_commit(&file, err);
@@ -178,11 +178,9 @@ enum hf_status hf_run_key_identity(struct hf_session *session, struct hf_error *
         HF_TRY(hf_fd_write(file.fd, identity->data, identity->len, path, err));
         HF_TRY(hf_out_file_commit(&file, err));
     }
-    if (path)
-        hf_output_text(session->output, "%s\n", recipient);
-    else
-        hf_output_text(session->output, "%s\n# recipient: %s\n", hf_secret_text(identity),
-                       recipient);
+    /* The text of an identity names its recipient, and ends its last line. */
+    hf_output_text(session->output, "%s%s", path ? recipient : hf_secret_text(identity),
+                   path ? "\n" : "");
     hf_output_event(session->output, "identity", identity_json(recipient, path, identity));
     return HF_OK;
 }

@@ -48,7 +48,7 @@ enum hf_status hf_run_list(struct hf_session *session, struct hf_error *err)
     HF_TRY(hf_choose_and_open(session, err));
     if (hf_snapshots_load(session->repo, source, hf_output_observer(session->output), &list, err) !=
         HF_OK)
-        return hf_error_prefix(err, "%s", session->repository);
+        return hf_session_name_repository(session, err);
     HF_TRY(write_list(session, &list, err));
     if (list.unreadable > 0)
         return hf_error_set(err, HF_DAMAGED,

@@ -107,6 +107,16 @@ enum hf_status hf_session_cause(struct hf_session *session, struct hf_error *err
     return err->status;
 }
 
+enum hf_status hf_session_name_repository(const struct hf_session *session, struct hf_error *err)
+{
+    bool by_path = strstr(session->repository, session->repository_path) != NULL;
+
+    /* The store names its directory itself. */
+    if (by_path && strstr(err->text, session->repository_path))
+        return err->status;
+    return hf_error_prefix(err, "%s", session->repository);
+}
+
 enum hf_status hf_session_limits(const struct hf_session *session, uint64_t *out_memory,
                                  unsigned *out_threads, unsigned *out_level, struct hf_error *err)
 {

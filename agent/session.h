@@ -36,6 +36,10 @@ enum hf_status hf_session_new_work(struct hf_session *session, struct hf_error *
  * status. */
 enum hf_status hf_session_cause(struct hf_session *session, struct hf_error *err);
 
+/* Puts the repository at hand in front of an error that does not name it yet. Returns its status.
+ */
+enum hf_status hf_session_name_repository(const struct hf_session *session, struct hf_error *err);
+
 /* --memory, --threads and --level, or the configuration's. */
 enum hf_status hf_session_limits(const struct hf_session *session, uint64_t *out_memory,
                                  unsigned *out_threads, unsigned *out_level,

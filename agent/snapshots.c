@@ -9,7 +9,7 @@ enum hf_status hf_snapshots_choose(struct hf_session *session, const char *name,
     if (hf_snapshots_load(session->repo, NULL, hf_output_observer(session->output), list, err) !=
             HF_OK ||
         hf_snapshots_find(list, name, out, err) != HF_OK)
-        return hf_error_prefix(err, "%s", session->repository);
+        return hf_session_name_repository(session, err);
     return HF_OK;
 }
 

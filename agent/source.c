@@ -129,9 +129,9 @@ enum hf_status hf_source_refuse_options(const struct hf_session *session, const 
 enum hf_status hf_source_kind_find(const char *name, const struct hf_source_kind **out,
                                    struct hf_error *err)
 {
-    static const struct hf_source_kind *const kinds[] = {&hf_pg_source};
+    static const struct hf_source_kind *const kinds[] = {&hf_pg_source, NULL};
 
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    for (size_t i = 0; kinds[i]; i++) {
         if (strcmp(kinds[i]->name, name) == 0) {
             *out = kinds[i];
             return HF_OK;
