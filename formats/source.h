@@ -24,19 +24,19 @@ struct hf_work {
 };
 
 struct hf_capture_result {
-    int64_t time;        /* the moment the capture is of, ns */
-    json_t *properties;  /* new reference, for the manifest */
+    int64_t time;       /* the moment the capture is of, ns */
+    json_t *properties; /* new reference, for the manifest */
 };
 
 /* What to restore and how. Strings are borrowed. */
 struct hf_restore_options {
-    const char *target;        /* the new database's name; NULL: as it was called (server source) */
-    bool replace;              /* keep what has the name, renamed aside */
+    const char *target; /* the new database's name; NULL: as it was called (server source) */
+    bool replace;       /* keep what has the name, renamed aside */
     bool no_owner, no_acl;
     bool no_compare;
     struct hf_strings schemas; /* patterns; both empty: everything */
     struct hf_strings tables;  /* "schema.table" or "table" patterns */
-    const char *database;      /* of a snapshot with several: this one; NULL: all, or the only one */
+    const char *database; /* of a snapshot with several: this one; NULL: all, or the only one */
 };
 
 struct hf_source_kind {
