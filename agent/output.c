@@ -1,6 +1,7 @@
 #include "agent/output.h"
 
 #include "agent/progress.h"
+#include "agent/ticker.h"
 #include "base/clock.h"
 
 #include <errno.h>
@@ -10,13 +11,14 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-enum { LINE_MAX_BYTES = 1024, NOTE_MAX = HF_ERROR_TEXT_MAX };
+enum { LINE_MAX_BYTES = 1024, NOTE_MAX = HF_ERROR_TEXT_MAX, TICK_MS = 250 };
 
 struct hf_output {
     struct hf_output_options options;
     struct hf_observer observer;
     pthread_mutex_t lock;
     struct hf_progress progress;
+    struct hf_ticker *ticker; /* keeps the progress moving while nothing else does */
     bool working;
     bool drawn;         /* a progress line stands on the terminal */
     int64_t last_drawn; /* or last progress event */
@@ -193,10 +195,16 @@ enum hf_status hf_output_new(const struct hf_output_options *options, struct hf_
     return HF_OK;
 }
 
+static void on_tick(void *ctx)
+{
+    observe_advance(ctx, 0, 0);
+}
+
 void hf_output_free(struct hf_output *output)
 {
     if (!output)
         return;
+    hf_ticker_stop(output->ticker);
     clear_line(output);
     (void)pthread_mutex_destroy(&output->lock);
     free(output);
@@ -214,15 +222,22 @@ const struct hf_observer *hf_output_observer(struct hf_output *output)
 
 void hf_output_begin(struct hf_output *output, const char *label)
 {
+    struct hf_error ignored = HF_ERROR_INIT; /* without a ticker it only moves less */
+    bool moves = !output->options.quiet && (output->options.terminal || output->options.json);
+
     (void)pthread_mutex_lock(&output->lock);
     hf_progress_begin(&output->progress, label, hf_clock_monotonic());
     output->working = true;
-    output->last_drawn = 0;
+    output->last_drawn = output->options.json ? hf_clock_monotonic() : 0;
     (void)pthread_mutex_unlock(&output->lock);
+    if (moves && !output->ticker)
+        (void)(hf_ticker_start(TICK_MS, on_tick, output, &output->ticker, &ignored) == HF_OK);
 }
 
 void hf_output_end(struct hf_output *output)
 {
+    hf_ticker_stop(output->ticker);
+    output->ticker = NULL;
     (void)pthread_mutex_lock(&output->lock);
     clear_line(output);
     output->working = false;

@@ -140,6 +140,10 @@ static void json_has_one_object_a_line_and_no_text(void **state)
         json_t *object = json_loads(line, 0, NULL);
 
         assert_non_null(object);
+        if (strcmp(json_string_value(json_object_get(object, "event")), "progress") == 0) {
+            json_decref(object); /* on a slow machine, by the clock */
+            continue;
+        }
         assert_true(i < sizeof events / sizeof *events);
         assert_string_equal(json_string_value(json_object_get(object, "event")), events[i]);
         assert_non_null(json_object_get(object, "time"));
