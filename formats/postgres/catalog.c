@@ -38,7 +38,7 @@ static const char relations_sql[] =
     "  AND d.objid = c.oid AND d.objsubid = 0 AND d.deptype = 'e'"
     " LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid"
     " LEFT JOIN (SELECT u.oid, u.condition FROM pg_catalog.pg_extension y,"
-    "  pg_catalog.unnest(y.extconfig, y.extcondition) AS u (oid, condition)) x ON x.oid = c.oid"
+    "  unnest(y.extconfig, y.extcondition) AS u (oid, condition)) x ON x.oid = c.oid"
     " LEFT JOIN pg_catalog.pg_depend o ON c.relkind = 'S'"
     "  AND o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND o.objid = c.oid"
     "  AND o.objsubid = 0 AND o.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass"
