@@ -1,54 +1,36 @@
 /*
- * A repository in memory with streams of known content, for tests of what reads it. Include after
- * <cmocka.h>; every function asserts.
+ * Repositories for tests: in memory, with passphrases that cost nothing.
  */
 #ifndef HF_TESTS_REPO_FIXTURE_H
 #define HF_TESTS_REPO_FIXTURE_H
 
+#include "storage/repository/keys.h"
 #include "storage/repository/repository.h"
-#include "storage/repository/snapshot.h"
+#include "tests/support/memory_store.h"
 
-struct fixture {
-    struct hf_store *store;
-    struct hf_repo *repo; /* opened with the reader key */
-    struct hf_secret *passphrase;
-};
+#define HF_TEST_PASSPHRASE "correct horse battery staple"
 
-/* Content follows from seed and size alone. */
-struct fixture_stream {
-    const char *name;
-    enum hf_stream_kind kind;
-    size_t size;
-    uint32_t seed;
-};
+/* The cheapest that Argon2id allows. */
+struct hf_repo_options hf_test_repo_options(void);
 
-void fixture_open(struct fixture *fixture);
-void fixture_close(struct fixture *fixture);
-/* Opens the same store anew, also one that was damaged. */
-enum hf_status fixture_reopen(struct hf_store *store, const struct hf_secret *passphrase,
-                              struct hf_repo **out, struct hf_error *err) HF_WARN_UNUSED;
-/* The same repository with a writer key of its own. */
-struct hf_repo *fixture_writer(struct fixture *fixture);
+/* A text as a secret; fails the test when that cannot be. */
+struct hf_secret *hf_test_secret(const char *text);
 
-/* Appends the content of a stream. */
-void fixture_content(const struct fixture_stream *stream, struct hf_buf *out);
-/* Makes a snapshot. */
-void fixture_backup(struct fixture *fixture, const char *source,
-                    const struct fixture_stream *streams, size_t count,
-                    char out_id[HF_SNAPSHOT_ID_TEXT]);
-
-/* Reads a stream to its end. HF_MISMATCH when the content is another, else the feed's status. */
-enum hf_status fixture_read(const struct hf_feed *feed, const struct fixture_stream *stream,
+/* hf_repo_init and hf_repo_open under a passphrase. */
+enum hf_status hf_test_init(struct hf_store *store, const char *passphrase,
                             struct hf_error *err) HF_WARN_UNUSED;
-/* Opens the snapshot and reads all streams of it; the first error ends it. */
-enum hf_status fixture_read_all(struct hf_repo *repo, const char *id,
-                                const struct fixture_stream *streams, size_t count,
-                                struct hf_error *err) HF_WARN_UNUSED;
-
-/* The keys that begin with prefix, sorted. */
-struct hf_strings;
-void fixture_keys(struct hf_store *store, const char *prefix, struct hf_strings *out);
-/* Changes one byte of an object. */
-void fixture_flip(struct hf_store *store, const char *key, size_t offset, uint8_t bits);
+enum hf_status hf_test_open(struct hf_store *store, const char *passphrase, struct hf_repo **out,
+                            struct hf_error *err) HF_WARN_UNUSED;
+/* The same with an identity file's text; fingerprint may be NULL. */
+enum hf_status hf_test_open_identity(struct hf_store *store, const struct hf_secret *identity,
+                                     const char *fingerprint, struct hf_repo **out,
+                                     struct hf_error *err) HF_WARN_UNUSED;
+/* A new repository in a new store, open for reading; fails the test when that cannot be. */
+void hf_test_make_repo(struct hf_store **out_store, struct hf_repo **out_repo);
+/* Adds a key under a passphrase; fails the test when that cannot be. */
+void hf_test_add_key(struct hf_repo *repo, enum hf_role role, const char *passphrase,
+                     char out_id[HF_KEY_ID_TEXT]);
+/* The content of an object; fails the test when it cannot be had. Append to an empty out. */
+void hf_test_get(struct hf_store *store, const char *key, struct hf_buf *out);
 
 #endif
