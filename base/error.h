@@ -100,8 +100,8 @@ static inline enum hf_status hf_error_is_no_success(enum hf_status status)
  * Scope-bound cleanup: HF_AUTO(hf_buf) b = HF_BUF_INIT; needs hf_buf_auto(struct hf_buf *).
  * HF_AUTO_PTR(hf_repo) r = NULL; needs hf_repo_autop(struct hf_repo **), which takes NULL.
  */
-#define HF_AUTO(type) __attribute__((cleanup(type##_auto))) struct type
-#define HF_AUTO_PTR(type) __attribute__((cleanup(type##_autop))) struct type *
+#define HF_AUTO(type) __attribute__((unused, cleanup(type##_auto))) struct type
+#define HF_AUTO_PTR(type) __attribute__((unused, cleanup(type##_autop))) struct type *
 #define HF_DEFINE_AUTO_PTR(type, release)                                                          \
     static inline void type##_autop(struct type **p)                                               \
     {                                                                                              \
@@ -110,7 +110,7 @@ static inline enum hf_status hf_error_is_no_success(enum hf_status status)
     }
 
 /* Heap strings and blocks: HF_AUTO_FREE char *s = NULL; */
-#define HF_AUTO_FREE __attribute__((cleanup(hf_auto_free)))
+#define HF_AUTO_FREE __attribute__((unused, cleanup(hf_auto_free)))
 void hf_auto_free(void *pointer_to_pointer);
 
 #endif
