@@ -14,7 +14,7 @@
 
 #include "tests/support/check.h"
 #include "tests/support/memory_store.h"
-#include "tests/support/repo_fixture.h"
+#include "tests/support/snapshot_fixture.h"
 
 #define MIB ((size_t)1 << 20)
 
@@ -212,7 +212,7 @@ static void make_turns(struct fixture *fixture, char id[HF_SNAPSHOT_ID_TEXT])
     for (size_t i = 0; i < TURNS; i++) {
         snprintf(turn_names[i], sizeof turn_names[i], "s%02zu", i);
         turns[i] =
-            (struct fixture_stream){turn_names[i], HF_STREAM_BYTES, 6 * MIB, (uint32_t)(100 + i)};
+            (struct fixture_stream){turn_names[i], HF_STREAM_BYTES, 3 * MIB, (uint32_t)(100 + i)};
     }
     fixture_open(fixture);
     fixture_backup(fixture, "turns", turns, TURNS, id);
