@@ -55,6 +55,8 @@ static enum hf_status parse_kind_and_role(struct hf_reader *r, struct hf_key_rec
 {
     uint8_t kind = hf_reader_u8(r);
     uint8_t role = hf_reader_u8(r);
+    if (!hf_reader_ok(r))
+        return damaged(err, "truncated");
     if (kind != HF_RECORD_KIND_PASSPHRASE && kind != HF_RECORD_KIND_RECIPIENT)
         return hf_error_set(err, HF_UNSUPPORTED, "key record of a kind (%u) that is not known",
                             kind);
