@@ -244,7 +244,7 @@ void hf_output_end(struct hf_output *output)
     (void)pthread_mutex_unlock(&output->lock);
 }
 
-static void write_text(struct hf_output *o, const char *format, va_list args)
+HF_PRINTF(2, 0) static void write_text(struct hf_output *o, const char *format, va_list args)
 {
     (void)pthread_mutex_lock(&o->lock);
     clear_line(o);
