@@ -27,11 +27,12 @@ struct listing {
 static enum hf_status put_table(const struct listing *listing, const struct one_table *one,
                                 struct hf_error *err)
 {
-    int database = (int)strcspn(one->stream, "/");
+    int database;
     char size[HF_SIZE_TEXT];
 
     if (one->parts == 0)
         return HF_OK;
+    database = (int)strcspn(one->stream, "/");
     hf_text_format_size(size, one->bytes);
     HF_TRY(hf_table_add(listing->text, err, "%.*s", database, one->stream));
     HF_TRY(hf_table_add(listing->text, err, "%s.%s", one->schema, one->table));
