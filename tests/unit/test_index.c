@@ -11,7 +11,7 @@
 
 #include "tests/support/check.h"
 #include "tests/support/memory_store.h"
-#include "tests/support/repo_fixture.h"
+#include "tests/support/snapshot_fixture.h"
 
 /* A pack of one slot, with frames of ids (seed, 0), (seed, 1), … that exists in the store. */
 struct made {
