@@ -1,6 +1,7 @@
 #include "agent/backup_plan.h"
 
 #include "agent/conninfo.h"
+#include "agent/names.h"
 #include "agent/source.h"
 
 #include <stdlib.h>
@@ -42,12 +43,38 @@ static struct hf_config_source *source_of(struct hf_config *config, const char *
     return NULL;
 }
 
+static enum hf_status unknown_name(const struct hf_config *config, const char *name,
+                                   struct hf_error *err)
+{
+    HF_AUTO(hf_names) names = HF_NAMES_INIT;
+    const char *near;
+
+    for (size_t i = 0; i < config->job_count; i++)
+        HF_TRY(hf_names_add(&names, config->jobs[i].name, err));
+    for (size_t i = 0; i < config->source_count; i++)
+        HF_TRY(hf_names_add(&names, config->sources[i].name, err));
+    near = hf_text_nearest(name, hf_names_list(&names));
+    if (near)
+        return hf_error_set(err, HF_USAGE,
+                            "there is no job or source \"%.100s\"; did you mean \"%s\"?", name,
+                            near);
+    return hf_error_set(err, HF_USAGE,
+                        "there is no job or source \"%.100s\" in %s; a database is given as "
+                        "postgresql://USER@HOST/DATABASE",
+                        name, config->file ? config->file : "a configuration file");
+}
+
 static enum hf_status add_job(struct hf_session *session, const struct hf_config_job *job,
                               struct hf_backup_plan *plan, struct hf_error *err)
 {
-    for (size_t i = 0; i < job->sources.count; i++)
-        HF_TRY(add_task(plan, source_of(session->config, job->sources.items[i]),
-                        job->repositories.items[0], err));
+    for (size_t i = 0; i < job->sources.count; i++) {
+        const char *name = job->sources.items[i];
+        struct hf_config_source *source = source_of(session->config, name);
+
+        if (!source)
+            return unknown_name(session->config, name, err);
+        HF_TRY(add_task(plan, source, job->repositories.items[0], err));
+    }
     return HF_OK;
 }
 
@@ -68,31 +95,6 @@ static enum hf_status add_everything(struct hf_session *session, struct hf_backu
     for (size_t i = 0; i < config->source_count && config->job_count == 0; i++)
         HF_TRY(add_task(plan, &config->sources[i], NULL, err));
     return HF_OK;
-}
-
-static enum hf_status unknown_name(const struct hf_config *config, const char *name,
-                                   struct hf_error *err)
-{
-    size_t count = 0;
-    HF_AUTO_FREE const char **names =
-        calloc(config->source_count + config->job_count + 1, sizeof *names);
-    const char *near;
-
-    if (!names)
-        return hf_error_memory(err);
-    for (size_t i = 0; i < config->job_count; i++)
-        names[count++] = config->jobs[i].name;
-    for (size_t i = 0; i < config->source_count; i++)
-        names[count++] = config->sources[i].name;
-    near = hf_text_nearest(name, names);
-    if (near)
-        return hf_error_set(err, HF_USAGE,
-                            "there is no job or source \"%.100s\"; did you mean \"%s\"?", name,
-                            near);
-    return hf_error_set(err, HF_USAGE,
-                        "there is no job or source \"%.100s\" in %s; a database is given as "
-                        "postgresql://USER@HOST/DATABASE",
-                        name, config->file ? config->file : "a configuration file");
 }
 
 static enum hf_status add_operand(struct hf_session *session, const char *operand,

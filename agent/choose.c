@@ -1,5 +1,6 @@
 #include "agent/choose.h"
 
+#include "agent/names.h"
 #include "agent/prompt.h"
 #include "storage/local/local.h"
 
@@ -13,14 +14,12 @@ enum { WHAT_MAX = 512 };
 static enum hf_status unknown_repository(const struct hf_config *config, const char *name,
                                          struct hf_error *err)
 {
-    HF_AUTO_FREE const char **names = calloc(config->repository_count + 1, sizeof *names);
+    HF_AUTO(hf_names) names = HF_NAMES_INIT;
     const char *near;
 
-    if (!names)
-        return hf_error_memory(err);
     for (size_t i = 0; i < config->repository_count; i++)
-        names[i] = config->repositories[i].name;
-    near = hf_text_nearest(name, names);
+        HF_TRY(hf_names_add(&names, config->repositories[i].name, err));
+    near = hf_text_nearest(name, hf_names_list(&names));
     if (near)
         return hf_error_set(err, HF_USAGE,
                             "the configuration has no repository \"%s\"; did you mean \"%s\"? (a "
@@ -257,7 +256,7 @@ enum hf_status hf_choose_open(struct hf_session *session, const struct hf_chosen
 
 enum hf_status hf_choose_and_open(struct hf_session *session, struct hf_error *err)
 {
-    struct hf_chosen chosen;
+    struct hf_chosen chosen = {.path = ""};
 
     HF_TRY(hf_choose_repository(session, NULL, &chosen, err));
     return hf_choose_open(session, &chosen, err);

@@ -2,6 +2,7 @@
 
 #include "agent/config_postgres.h"
 #include "agent/fields.h"
+#include "agent/names.h"
 #include "base/file.h"
 
 #include <ctype.h>
@@ -273,22 +274,20 @@ static enum hf_status check_job(const struct references *r, const struct hf_conf
                                 struct hf_error *err)
 {
     const struct hf_config *config = r->config;
-    HF_AUTO_FREE const char **sources = calloc(config->source_count + 1, sizeof *sources);
-    HF_AUTO_FREE const char **repositories =
-        calloc(config->repository_count + 1, sizeof *repositories);
+    HF_AUTO(hf_names) sources = HF_NAMES_INIT;
+    HF_AUTO(hf_names) repositories = HF_NAMES_INIT;
 
-    if (!sources || !repositories)
-        return hf_error_memory(err);
     for (size_t i = 0; i < config->source_count; i++)
-        sources[i] = config->sources[i].name;
+        HF_TRY(hf_names_add(&sources, config->sources[i].name, err));
     for (size_t i = 0; i < config->repository_count; i++)
-        repositories[i] = config->repositories[i].name;
+        HF_TRY(hf_names_add(&repositories, config->repositories[i].name, err));
     if (hf_config_source(config, job->name))
         return hf_fields_error(r->file, value_of(r->jobs, job->name), err,
                                "job \"%s\" has the name of a source; give it another one",
                                job->name);
-    HF_TRY(check_list(r, job, "sources", "source", &job->sources, sources, err));
-    return check_list(r, job, "repositories", "repository", &job->repositories, repositories, err);
+    HF_TRY(check_list(r, job, "sources", "source", &job->sources, hf_names_list(&sources), err));
+    return check_list(r, job, "repositories", "repository", &job->repositories,
+                      hf_names_list(&repositories), err);
 }
 
 static enum hf_status read_root(const struct hf_fields_file *file, const struct hf_yaml *root,
@@ -337,9 +336,9 @@ static enum hf_status load_file(const char *path, struct hf_config **out, struct
     const char *slash = strrchr(path, '/');
     enum hf_status status;
 
-    folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
-    if (!folder)
-        return hf_error_memory(err);
+    /* The folder's name, "/" and "." where that is all there is of it. */
+    HF_TRY(hf_text_format(&folder, err, "%.*s", slash ? (int)(slash - path) + (slash == path) : 1,
+                          slash ? path : "."));
     if (hf_file_read(path, HF_YAML_BYTES_MAX, &text, err) != HF_OK) {
         err->status = HF_CONFIG;
         return hf_error_prefix(err, "configuration");

@@ -44,6 +44,6 @@ enum hf_status hf_conninfo_parse(const char *dsn, struct hf_conninfo *out, struc
     HF_TRY(hf_pg_conninfo_get(dsn, "dbname", &info.dbname, err));
     HF_TRY(hf_pg_conninfo_get(dsn, "host", &info.host, err));
     *out = info;
-    info = (struct hf_conninfo){.text = NULL};
+    memset(&info, 0, sizeof info); /* it is the caller's now */
     return HF_OK;
 }

@@ -1,5 +1,7 @@
 #include "agent/help.h"
 
+#include "base/text.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -102,10 +104,9 @@ static enum hf_status paragraphs(struct hf_buf *out, const char *text, struct hf
     while (*text) {
         const char *end = strstr(text, "\n\n");
         size_t len = end ? (size_t)(end - text) : strlen(text);
-        HF_AUTO_FREE char *one = strndup(text, len);
+        HF_AUTO_FREE char *one = NULL;
 
-        if (!one)
-            return hf_error_memory(err);
+        HF_TRY(hf_text_format(&one, err, "%.*s", (int)len, text));
         HF_TRY(hf_buf_append(out, "\n", 1, err));
         HF_TRY(wrap(out, one, 0, 0, err));
         text += len + (end ? 2 : 0);

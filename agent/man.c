@@ -1,7 +1,12 @@
 /* The man page (help.h). */
 #include "agent/help.h"
 
+#include "base/text.h"
+
 #include <string.h>
+
+/* When the commands last changed in a way that the page's readers should know. */
+#define PAGE_DATE "2026-11-21"
 
 /* Text with what roff would take as its own escaped, followed by a line end. */
 static enum hf_status text(struct hf_buf *out, const char *words, struct hf_error *err)
@@ -24,10 +29,9 @@ static enum hf_status paragraphs(struct hf_buf *out, const char *words, struct h
     while (*words) {
         const char *end = strstr(words, "\n\n");
         size_t len = end ? (size_t)(end - words) : strlen(words);
-        HF_AUTO_FREE char *one = strndup(words, len);
+        HF_AUTO_FREE char *one = NULL;
 
-        if (!one)
-            return hf_error_memory(err);
+        HF_TRY(hf_text_format(&one, err, "%.*s", (int)len, words));
         HF_TRY(text(out, one, err));
         if (end)
             HF_TRY(hf_buf_append_str(out, ".PP\n", err));
@@ -109,7 +113,7 @@ enum hf_status hf_help_man(struct hf_buf *out, struct hf_error *err)
 {
     HF_TRY(hf_buf_append_str(
         out,
-        ".TH HOLDFAST 1 \"\" \"holdfast " HF_VERSION "\" \"User Commands\"\n"
+        ".TH HOLDFAST 1 " PAGE_DATE " \"holdfast " HF_VERSION "\" \"User Commands\"\n"
         ".SH NAME\nholdfast \\- backups of databases that are proven by restoring them\n"
         ".SH SYNOPSIS\n\\fBholdfast\\fR \\fICOMMAND\\fR [\\fIOPTIONS\\fR] [\\fIOPERANDS\\fR]\n"
         ".SH DESCRIPTION\n"

@@ -1,5 +1,6 @@
 #include "agent/secret_spec.h"
 
+#include "agent/names.h"
 #include "base/process.h"
 
 #include <stdlib.h>
@@ -57,19 +58,16 @@ static enum hf_status run_command(const char *const *argv, struct hf_cancel *can
 static enum hf_status read_command(const struct hf_strings *command, struct hf_cancel *cancel,
                                    struct hf_secret **out, struct hf_error *err)
 {
-    HF_AUTO_FREE const char **argv = NULL;
+    HF_AUTO(hf_names) argv = HF_NAMES_INIT;
 
     if (command->count == 1) {
         const char *const shell[] = {"/bin/sh", "-c", command->items[0], NULL};
 
         return run_command(shell, cancel, out, err);
     }
-    argv = calloc(command->count + 1, sizeof *argv);
-    if (!argv)
-        return hf_error_memory(err);
     for (size_t i = 0; i < command->count; i++)
-        argv[i] = command->items[i];
-    return run_command(argv, cancel, out, err);
+        HF_TRY(hf_names_add(&argv, command->items[i], err));
+    return run_command(hf_names_list(&argv), cancel, out, err);
 }
 
 static enum hf_status read_any(const struct hf_secret_spec *spec, struct hf_cancel *cancel,
