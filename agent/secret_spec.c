@@ -96,7 +96,8 @@ enum hf_status hf_secret_spec_read(const struct hf_secret_spec *spec, const char
     if (read_any(spec, cancel, &secret, err) != HF_OK) {
         if (err->status != HF_CANCELLED && err->status != HF_NO_MEMORY)
             err->status = HF_CONFIG;
-        return hf_error_prefix(err, "%s", what);
+        return hf_error_prefix(err, "%s%s", what,
+                               spec->from == HF_SECRET_COMMAND ? ", from its command" : "");
     }
     if (secret && secret->len == 0)
         return hf_error_set(err, HF_CONFIG, "%s is empty%s%s", what, spec->file ? ": " : "",
