@@ -99,14 +99,19 @@ static bool wait_for(const struct hf_cancel *cancel, int64_t ns)
 static enum hf_status keep_renewing(void *arg, size_t index, struct hf_error *err)
 {
     struct hf_lease *lease = arg;
+    struct hf_error why = HF_ERROR_INIT; /* of the last renewal that failed */
     int64_t wait = lease->renew;
     (void)index;
     (void)err;
     while (wait_for(lease->stop, wait)) {
-        struct hf_error why = HF_ERROR_INIT;
-        bool late = outlived(lease); /* another may hold it already: do not come back */
-        enum hf_status status = late ? HF_BUSY : renew_own(lease, &why);
-        if (late || status == HF_NOT_FOUND || (status != HF_OK && outlived(lease))) {
+        if (outlived(lease)) { /* another may hold it already: do not come back */
+            lose(lease, &why);
+            return HF_OK;
+        }
+        enum hf_status status = renew_own(lease, &why);
+        if (status == HF_OK)
+            why = (struct hf_error)HF_ERROR_INIT;
+        if (status == HF_NOT_FOUND) {
             lose(lease, &why);
             return HF_OK;
         }
