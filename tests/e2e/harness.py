@@ -22,7 +22,7 @@ from pathlib import Path
 import psycopg2
 
 TOP = Path(__file__).resolve().parents[2]
-BUILD = Path(os.environ.get("HOLDFAST_BUILD", TOP / "build"))
+BUILD = Path(os.environ.get("HOLDFAST_BUILD", TOP / "build")).resolve()
 HOLDFAST = BUILD / "holdfast"
 POSTGRES = TOP / "tests/servers/postgres"
 ZOO = TOP / "tests/e2e/zoo.sql"
@@ -36,7 +36,8 @@ DONE, FAILED, USAGE, DAMAGED, UNREACHABLE, BUSY = range(6)
 def run(argv, timeout=60, check=True, **options):
     """A helper program, not the one under test."""
     options.setdefault("stdout", subprocess.PIPE)
-    result = subprocess.run([str(a) for a in argv], timeout=timeout, text=True,
+    result = subprocess.run([str(a) for a in argv], timeout=timeout, encoding="utf-8",
+                            errors="surrogateescape",
                             stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, **options)
     if check and result.returncode:
         raise AssertionError(f"{argv[0]} ended with {result.returncode}: {result.stderr[-2000:]}")
@@ -104,21 +105,22 @@ class Server:
         return self.query(database, text, *values)[0][0]
 
     def create(self, database, options=""):
-        self.query("postgres", f'CREATE DATABASE "{database}" {options}')
+        self.query("postgres", f"CREATE DATABASE {identifier(database)} {options}")
         return database
 
     def drop(self, database):
-        self.query("postgres", f'DROP DATABASE IF EXISTS "{database}"')
+        self.query("postgres", f"DROP DATABASE IF EXISTS {identifier(database)}")
 
     def databases(self):
         return [row[0] for row in self.query(
             "postgres", "SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY 1")]
 
-    def psql(self, database, script, check=True):
+    def psql(self, database, script, check=True, encoding="UTF8"):
         """A script file, or text; stops at the first error."""
         what = ["-f", script] if isinstance(script, Path) else ["-c", script]
         return run([self.clients / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1",
-                    "-d", self.url(database), *what], check=check, timeout=120)
+                    "-d", self.url(database), *what], check=check, timeout=120,
+                   env={**os.environ, "PGCLIENTENCODING": encoding})
 
     def zoo(self, database="zoo"):
         self.create(database)
@@ -154,6 +156,10 @@ def normal_dump(text):
 def quote(text):
     return "".join(c if c.isalnum() and c.isascii() or c in "-._~" else
                    "".join(f"%{b:02X}" for b in c.encode()) for c in text)
+
+
+def identifier(name):
+    return '"' + name.replace('"', '""') + '"'
 
 
 class Result:

@@ -32,8 +32,7 @@ class Export(TestCase):
     def test_latin1_by_psql(self):
         self.server.create("latin", "ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
         self.addCleanup(self.server.drop, "latin")
-        self.server.psql("latin", "SET client_encoding = 'UTF8'; "
-                                  "CREATE TABLE \"Ö\" AS SELECT 'äöü'::text AS \"ß\"")
+        self.server.psql("latin", "CREATE TABLE \"Ö\" AS SELECT 'äöü'::text AS \"ß\"")
         self.init()
         self.backup(self.server.url("latin"))
         self.hf("export", "latin@latest", "--output", self.folder / "latin.sql")

@@ -109,7 +109,6 @@ class DatabaseProperties(TestCase):
 
     def test_latin1_database(self):
         self.round_trip("latin", "ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0", """
-            SET client_encoding = 'UTF8';
             CREATE TABLE "Größe" (t text, "Straße" bytea);
             COMMENT ON TABLE "Größe" IS 'größer';
             INSERT INTO "Größe" VALUES ('äöüß ÿ', '\\xff00');
@@ -120,8 +119,7 @@ class DatabaseProperties(TestCase):
         self.round_trip("ascii", "ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0", r"""
             CREATE TABLE t (a text);
             INSERT INTO t SELECT convert_from(decode(lpad(to_hex(i), 2, '0') || 'ff', 'hex'), 'SQL_ASCII')
-            FROM generate_series(1, 255) i""", "SELECT a::bytea::text, md5(a) FROM t ORDER BY 2"
-                        .replace("a::bytea::text", "encode(convert_to(a, 'SQL_ASCII'), 'hex')"))
+            FROM generate_series(1, 255) i""", "SELECT encode(convert_to(a, 'SQL_ASCII'), 'hex') FROM t ORDER BY 1")
 
     def test_icu_owner_rights_settings_comment(self):
         self.server.psql("postgres", """
@@ -136,8 +134,7 @@ class DatabaseProperties(TestCase):
             COMMENT ON DATABASE "prop'er ""ties" IS 'a ''comment''';
             REVOKE CONNECT ON DATABASE "prop'er ""ties" FROM PUBLIC;
             GRANT CONNECT ON DATABASE "prop'er ""ties" TO "other role";
-            CREATE TABLE t (a text COLLATE "und-x-icu")""".replace('"prop\'er ""ties"', '"prop\'er ""ties"'),
-            "SELECT 1")
+            CREATE TABLE t (a text COLLATE "und-x-icu")""", "SELECT 1")
 
     def test_read_only_by_default_and_odd_settings_of_the_database(self):
         """Settings that would spoil a dump or a restore do not."""
