@@ -160,6 +160,37 @@ static enum hf_status acl_equal(const char *a, const char *b, bool *out, struct 
     return HF_OK;
 }
 
+/* The lines of a definition without the commas at their ends, sorted. */
+static enum hf_status sorted_lines(const char *text, struct hf_strings *out, struct hf_error *err)
+{
+    while (*text) {
+        size_t whole = strcspn(text, "\n");
+        size_t len = whole > 0 && text[whole - 1] == ',' ? whole - 1 : whole;
+        HF_AUTO_FREE char *copy = NULL;
+
+        HF_TRY(hf_text_format(&copy, err, "%.*s", (int)len, text));
+        HF_TRY(hf_strings_add(out, copy, err));
+        text += whole + (text[whole] == '\n');
+    }
+    if (out->count > 1)
+        qsort(out->items, out->count, sizeof *out->items, compare_lines);
+    return HF_OK;
+}
+
+/* A child of inheritance gets its parents' columns first, wherever it had them before. */
+static enum hf_status child_equal(const char *a, const char *b, bool *out, struct hf_error *err)
+{
+    HF_AUTO(hf_strings) x = HF_STRINGS_INIT;
+    HF_AUTO(hf_strings) y = HF_STRINGS_INIT;
+
+    HF_TRY(sorted_lines(a, &x, err));
+    HF_TRY(sorted_lines(b, &y, err));
+    *out = x.count == y.count;
+    for (size_t i = 0; *out && i < x.count; i++)
+        *out = hf_pg_definition_equal(x.items[i], y.items[i]);
+    return HF_OK;
+}
+
 /* By kind, schema and name; then by definition, so that overloads without arguments in their
  * names (operators, casts) stand side by side. */
 static int compare_keys(const struct hf_pg_toc_entry *a, const struct hf_pg_toc_entry *b)
@@ -193,7 +224,7 @@ static enum hf_status make_side(const struct comparer *k, const struct hf_pg_toc
                                 const struct hf_pg_selection *selection, struct side *out,
                                 struct hf_error *err)
 {
-    struct side side = {.entries = calloc(toc->count + 1, sizeof(void *))};
+    struct side side = {.entries = calloc(toc->count + 1, sizeof *side.entries)};
 
     if (!side.entries)
         return hf_error_memory(err);
@@ -243,6 +274,8 @@ static enum hf_status same_definition(const struct hf_pg_toc_entry *a,
     if (strcmp(a->desc, "ACL") == 0)
         return acl_equal(a->defn, b->defn, out, err);
     *out = hf_pg_definition_equal(a->defn, b->defn);
+    if (!*out && strstr(a->defn, "\nINHERITS (") && strstr(b->defn, "\nINHERITS ("))
+        return child_equal(a->defn, b->defn, out, err);
     return HF_OK;
 }
 
@@ -270,7 +303,7 @@ static enum hf_status only_one(const struct comparer *k, const struct hf_pg_toc_
         return add_difference(k, expected, "present", "missing", err);
     if (k->other_major)
         return add_note(k, "only the target's version has it", found, err);
-    return add_difference(k, found, "missing", "present", err);
+    return k->c->partial ? HF_OK : add_difference(k, found, "missing", "present", err);
 }
 
 static enum hf_status merge(const struct comparer *k, const struct side *a, const struct side *b,

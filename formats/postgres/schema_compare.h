@@ -5,7 +5,8 @@
  *
  * Definitions that differ only in parentheses, casts and blanks are equal: the server itself
  * writes an expression it was given in another way than it printed it (a list of varchar values
- * in a CHECK, say). ACLs are compared as sets of statements.
+ * in a CHECK, say). ACLs are compared as sets of statements, and the columns of a table that
+ * inherits as sets too, as it gets its parents' first.
  */
 #ifndef HF_POSTGRES_SCHEMA_COMPARE_H
 #define HF_POSTGRES_SCHEMA_COMPARE_H
@@ -21,6 +22,7 @@ struct hf_pg_schema_comparison {
     const struct hf_pg_toc *found;
     bool no_owner; /* owners and ACLs do not count */
     bool no_acl;
+    bool partial; /* expected was chosen at capture: what it lacks may be there */
 };
 
 /*

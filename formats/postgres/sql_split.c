@@ -65,14 +65,12 @@ static const char *skip_quoted(const char *at, const char *end, bool backslashes
     char quote = *at++;
 
     while (at < end) {
-        if (backslashes && *at == '\\' && at + 1 < end)
-            at += 2;
-        else if (*at != quote)
-            at++;
-        else if (at + 1 < end && at[1] == quote)
-            at += 2;
-        else
+        bool pair =
+            at + 1 < end && ((backslashes && *at == '\\') || (*at == quote && at[1] == quote));
+
+        if (!pair && *at == quote)
             return at + 1;
+        at += pair ? 2 : 1;
     }
     return NULL;
 }
@@ -124,12 +122,8 @@ static const char *skip_token(const char *at, const char *end, enum hf_sql_token
 {
     size_t tag;
 
-    if (*at == '\'') {
-        *kind = HF_SQL_STRING;
-        return skip_quoted(at, end, false);
-    }
-    if (*at == '"') {
-        *kind = HF_SQL_NAME;
+    if (*at == '\'' || *at == '"') {
+        *kind = *at == '"' ? HF_SQL_NAME : HF_SQL_STRING;
         return skip_quoted(at, end, false);
     }
     if (*at == '$' && (tag = dollar_tag(at, end)) > 0) {

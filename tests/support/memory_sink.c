@@ -9,6 +9,7 @@ enum { STREAMS_MAX = 4096, PIECE = 4096 };
 struct hf_sink_stream {
     struct memory_sink *sink;
     struct memory_stream stream;
+    struct hf_stream_info info; /* set once the capture is over; never changes after */
 };
 
 struct hf_feed_stream {
@@ -23,7 +24,6 @@ struct memory_sink {
     struct hf_sink_stream *streams[STREAMS_MAX];
     size_t count;
     bool sorted;
-    struct hf_stream_info info;
     memory_sink_hook *hook;
     void *hook_arg;
 };
@@ -83,38 +83,44 @@ static int by_name(const void *a, const void *b)
     return strcmp((*x)->stream.name, (*y)->stream.name);
 }
 
-static void sort(struct memory_sink *sink)
+static void describe(struct hf_sink_stream *stream)
 {
-    if (!sink->sorted)
-        qsort(sink->streams, sink->count, sizeof *sink->streams, by_name);
-    sink->sorted = true;
+    const struct memory_stream *s = &stream->stream;
+
+    stream->info = (struct hf_stream_info){.name = s->name,
+                                           .kind = s->kind,
+                                           .bytes = s->data.len,
+                                           .records = s->records,
+                                           .chunks = s->data.len / PIECE + 1,
+                                           .attrs = s->attrs};
 }
 
-static const struct hf_stream_info *describe(struct memory_sink *sink,
-                                             const struct memory_stream *stream)
+/* Ends the capture: from here on what the feed says stays. */
+static void sort(struct memory_sink *sink)
 {
-    sink->info = (struct hf_stream_info){.name = stream->name,
-                                         .kind = stream->kind,
-                                         .bytes = stream->data.len,
-                                         .records = stream->records,
-                                         .chunks = stream->data.len / PIECE + 1,
-                                         .attrs = stream->attrs};
-    return &sink->info;
+    if (sink->sorted)
+        return;
+    qsort(sink->streams, sink->count, sizeof *sink->streams, by_name);
+    for (size_t i = 0; i < sink->count; i++)
+        describe(sink->streams[i]);
+    sink->sorted = true;
 }
 
 static const struct hf_stream_info *feed_info(void *ctx, size_t index)
 {
-    struct memory_sink *sink = ctx;
+    const struct memory_sink *sink = ctx;
 
-    sort(sink);
-    return index < sink->count ? describe(sink, &sink->streams[index]->stream) : NULL;
+    return index < sink->count ? &sink->streams[index]->info : NULL;
 }
 
 static const struct hf_stream_info *feed_find(void *ctx, const char *name)
 {
-    const struct memory_stream *stream = memory_sink_find(ctx, name);
+    const struct memory_sink *sink = ctx;
 
-    return stream ? describe(ctx, stream) : NULL;
+    for (size_t i = 0; i < sink->count; i++)
+        if (sink->streams[i]->stream.closed && strcmp(sink->streams[i]->stream.name, name) == 0)
+            return &sink->streams[i]->info;
+    return NULL;
 }
 
 static enum hf_status feed_open(void *ctx, const char *name, struct hf_feed_stream **out,
@@ -197,6 +203,7 @@ const struct hf_sink *memory_sink_sink(struct memory_sink *sink)
 
 const struct hf_feed *memory_sink_feed(struct memory_sink *sink)
 {
+    sort(sink);
     return &sink->feed;
 }
 

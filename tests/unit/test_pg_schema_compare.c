@@ -96,12 +96,48 @@ static void compare_changed_missing_and_new_entries_are_differences(void **state
     expect(compare("17.1", base, 5, other, 3, false), 2, 3);
 }
 
+static void compare_inherited_columns_in_other_order_are_equal(void **state)
+{
+    static const struct toc_item a[] = {
+        {1,
+         HF_PG_SECTION_PRE_DATA,
+         "TABLE",
+         "p",
+         "c",
+         "app",
+         "CREATE TABLE p.c (\n    b text,\n    m integer,\n    a integer\n)\nINHERITS (p.p);\n",
+         {0}}};
+    static const struct toc_item b[] = {
+        {1,
+         HF_PG_SECTION_PRE_DATA,
+         "TABLE",
+         "p",
+         "c",
+         "app",
+         "CREATE TABLE p.c (\n    a integer,\n    b text,\n    m integer\n)\nINHERITS (p.p);\n",
+         {0}}};
+    static const struct toc_item c[] = {
+        {1,
+         HF_PG_SECTION_PRE_DATA,
+         "TABLE",
+         "p",
+         "c",
+         "app",
+         "CREATE TABLE p.c (\n    a bigint,\n    b text,\n    m integer\n)\nINHERITS (p.p);\n",
+         {0}}};
+
+    (void)state;
+    expect(compare("15.4", a, 1, b, 1, false), 0, 0);
+    expect(compare("15.4", a, 1, c, 1, false), 1, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(definition_casts_and_parentheses_do_not_count),
         cmocka_unit_test(definition_types_and_values_count),
         cmocka_unit_test(compare_same_schema_has_no_differences),
+        cmocka_unit_test(compare_inherited_columns_in_other_order_are_equal),
         cmocka_unit_test(compare_changed_missing_and_new_entries_are_differences),
     };
 

@@ -1,0 +1,294 @@
+#include "formats/postgres/export.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "formats/postgres/copy.h"
+#include "formats/postgres/copy_text.h"
+#include "formats/postgres/quote.h"
+#include "formats/postgres/script.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { PARTITION_DEPTH = 64 };
+
+/* "CREATE DATABASE", as it was, for who runs the script. */
+static enum hf_status put_head(struct hf_pg_script *s, struct hf_error *err)
+{
+    const char *encoding;
+    const char *collate;
+    const char *ctype;
+
+    HF_TRY(hf_json_string(s->database, "encoding", &encoding, err));
+    HF_TRY(hf_json_string(s->database, "collate", &collate, err));
+    HF_TRY(hf_json_string(s->database, "ctype", &ctype, err));
+    HF_TRY(hf_pg_script_put(s, err,
+                            "-- A database, written by holdfast. Restore it into a new one:\n--\n"
+                            "--   CREATE DATABASE new_name TEMPLATE template0 ENCODING '%s' "
+                            "LC_COLLATE '%s' LC_CTYPE '%s';\n"
+                            "--   psql -v ON_ERROR_STOP=1 -d new_name -f THIS_FILE\n--\n",
+                            encoding, collate, ctype));
+    HF_TRY(hf_pg_script_roles(s, err));
+    for (size_t i = 0; i < s->input.selection.left_out.count; i++)
+        if (!strpbrk(s->input.selection.left_out.items[i], "\r\n"))
+            HF_TRY(hf_pg_script_put(s, err, "-- %s\n", s->input.selection.left_out.items[i]));
+    return hf_pg_script_put(s, err, "\n\\set ON_ERROR_STOP 1\n\n");
+}
+
+static enum hf_status put_part(struct hf_pg_script *s, const struct hf_stream_info *part,
+                               struct hf_error *err)
+{
+    struct hf_feed_stream *stream = NULL;
+    enum hf_status status;
+    const uint8_t *data;
+    uint8_t last = '\n';
+    size_t len = 1;
+
+    HF_TRY(s->feed->open(s->feed->ctx, part->name, &stream, err));
+    do {
+        status = hf_cancel_check(s->work->cancel, err);
+        if (status == HF_OK)
+            status = s->feed->next(stream, &data, &len, err);
+        if (status == HF_OK && len > 0) {
+            last = data[len - 1];
+            status = hf_pg_script_bytes(s, data, len, err);
+            hf_observe_advance(s->work->observer, len, 0);
+        }
+    } while (status == HF_OK && len > 0);
+    s->feed->close(stream);
+    if (status == HF_OK && last != '\n')
+        return hf_error_set(err, HF_DAMAGED, "stream %s ends in the middle of a row", part->name);
+    return status;
+}
+
+/* The table that a table is a partition of, by the entry that attaches it; or NULL. */
+static const struct hf_pg_toc_entry *parent_of(const struct hf_pg_toc *toc, const char *schema,
+                                               const char *name)
+{
+    for (size_t i = 0; i < toc->count; i++) {
+        const struct hf_pg_toc_entry *e = &toc->entries[i];
+
+        if (strcmp(e->desc, "TABLE ATTACH") != 0 || strcmp(e->tag, name) != 0 ||
+            strcmp(e->nspace, schema) != 0)
+            continue;
+        for (size_t d = 0; d < e->deps_count; d++) {
+            size_t at = hf_pg_toc_find(toc, e->deps[d]);
+
+            if (at < toc->count && strcmp(toc->entries[at].desc, "TABLE") == 0 &&
+                (strcmp(toc->entries[at].tag, name) != 0 ||
+                 strcmp(toc->entries[at].nspace, schema) != 0))
+                return &toc->entries[at];
+        }
+    }
+    return NULL;
+}
+
+/* The topmost table above it that is partitioned by hash: the hash of an enum's values is another
+ * in another database, so rows must find their partitions anew. NULL when there is none. */
+static const struct hf_pg_toc_entry *hash_root(const struct hf_pg_toc *toc, const char *schema,
+                                               const char *name)
+{
+    const struct hf_pg_toc_entry *root = NULL;
+    const struct hf_pg_toc_entry *at = parent_of(toc, schema, name);
+
+    for (int depth = 0; at && depth < PARTITION_DEPTH; depth++) {
+        if (strstr(at->defn, "\nPARTITION BY HASH ("))
+            root = at;
+        at = parent_of(toc, at->nspace, at->tag);
+    }
+    return root;
+}
+
+static enum hf_status put_table(struct hf_pg_script *s, const struct hf_pg_rows_of *t,
+                                struct hf_error *err)
+{
+    const struct hf_pg_toc_entry *root = NULL;
+    const char *encoding;
+
+    if (s->has_hashes)
+        root = hash_root(s->input.toc, t->schema, t->table);
+    if (t->rows == 0 && !t->extension)
+        return HF_OK;
+    HF_TRY(hf_json_string(s->database, "encoding", &encoding, err));
+    if (t->extension) {
+        HF_TRY(hf_pg_script_put(s, err, "DELETE FROM ONLY "));
+        HF_TRY(hf_pg_script_qualified(s, t->schema, t->table, err));
+        HF_TRY(hf_pg_script_put(s, err, " %s;\n", t->where ? t->where : ""));
+    }
+    HF_TRY(hf_pg_copy_in_sql(&s->out, root ? root->nspace : t->schema, root ? root->tag : t->table,
+                             &t->columns, encoding, false, err));
+    HF_TRY(hf_pg_script_put(s, err, ";\n"));
+    for (size_t i = 0; i < t->parts_count; i++)
+        HF_TRY(put_part(s, t->parts[i], err));
+    hf_observe_advance(s->work->observer, 0, 1);
+    return hf_pg_script_put(s, err, "\\.\n\n");
+}
+
+/* Whether a relation is part of what is exported; an extension's is no entry of its own. */
+static bool is_included(const struct hf_pg_script *s, const char *desc, const char *schema,
+                        const char *name)
+{
+    const struct hf_pg_toc *toc = s->input.toc;
+
+    if (s->input.selection.everything)
+        return true;
+    for (size_t i = 0; i < toc->count; i++)
+        if (s->input.selection.included[i] && strcmp(toc->entries[i].desc, desc) == 0 &&
+            strcmp(toc->entries[i].tag, name) == 0 && strcmp(toc->entries[i].nspace, schema) == 0)
+            return true;
+    return false;
+}
+
+static enum hf_status put_sequence(struct hf_pg_script *s, const char *row, size_t len,
+                                   struct hf_error *err)
+{
+    HF_AUTO(hf_buf) storage = HF_BUF_INIT;
+    HF_AUTO(hf_buf) name = HF_BUF_INIT;
+    const char *f[4];
+    const char *text;
+
+    HF_TRY(hf_pg_text_split(row, len, "sequence", &storage, f, 4, err));
+    if (!f[0] || !f[1] || !f[2] || !f[3])
+        return hf_error_set(err, HF_DAMAGED, "a sequence's row is not whole");
+    if (!is_included(s, "SEQUENCE", f[0], f[1]))
+        return HF_OK;
+    HF_TRY(hf_pg_quote_qualified(&name, f[0], f[1], err));
+    HF_TRY(hf_buf_cstr(&name, &text, err));
+    HF_TRY(hf_pg_script_put(s, err, "SELECT pg_catalog.setval("));
+    HF_TRY(hf_pg_script_literal(s, text, err));
+    HF_TRY(hf_pg_script_put(s, err, ", "));
+    HF_TRY(hf_pg_script_literal(s, f[2], err));
+    HF_TRY(hf_pg_script_put(s, err, ", "));
+    HF_TRY(hf_pg_script_literal(s, f[3], err));
+    return hf_pg_script_put(s, err, ");\n");
+}
+
+static enum hf_status put_refresh(struct hf_pg_script *s, const char *row, size_t len,
+                                  struct hf_error *err)
+{
+    HF_AUTO(hf_buf) storage = HF_BUF_INIT;
+    const char *f[3];
+
+    HF_TRY(hf_pg_text_split(row, len, "materialized view", &storage, f, 3, err));
+    if (!f[0] || !f[1] || !f[2])
+        return hf_error_set(err, HF_DAMAGED, "a materialized view's row is not whole");
+    if (strcmp(f[2], "t") != 0 || !is_included(s, "MATERIALIZED VIEW", f[0], f[1]))
+        return HF_OK;
+    HF_TRY(hf_pg_script_put(s, err, "REFRESH MATERIALIZED VIEW "));
+    HF_TRY(hf_pg_script_qualified(s, f[0], f[1], err));
+    return hf_pg_script_put(s, err, ";\n");
+}
+
+static enum hf_status put_schemas(struct hf_pg_script *s, struct hf_error *err)
+{
+    HF_AUTO(hf_strings) names = HF_STRINGS_INIT;
+
+    if (!json_is_true(json_object_get(s->database, "partial")))
+        return HF_OK;
+    HF_TRY(hf_pg_input_missing_schemas(&s->input, &names, err));
+    for (size_t i = 0; i < names.count; i++) {
+        HF_TRY(hf_pg_script_put(s, err, "CREATE SCHEMA IF NOT EXISTS "));
+        HF_TRY(hf_pg_script_ident(s, names.items[i], err));
+        HF_TRY(hf_pg_script_put(s, err, ";\n"));
+    }
+    return HF_OK;
+}
+
+static enum hf_status put_all(struct hf_pg_script *s, struct hf_error *err)
+{
+    HF_TRY(put_head(s, err));
+    HF_TRY(put_schemas(s, err));
+    HF_TRY(hf_pg_script_stage(s, HF_PG_STAGE_PRE_DATA, err));
+    hf_observe_expect(s->work->observer, s->input.bytes, s->input.tables_count);
+    for (size_t i = 0; i < s->input.tables_count; i++)
+        HF_TRY(put_table(s, &s->input.tables[i], err));
+    /* the session of a script may be a client's of any encoding, and of any settings for bytea */
+    HF_TRY(hf_pg_script_put(s, err,
+                            "SET client_encoding = 'UTF8';\nSET standard_conforming_strings = on;\n"
+                            "SET search_path = '';\n"));
+    HF_TRY(hf_pg_script_rows(s, "sequences", put_sequence, err));
+    HF_TRY(hf_pg_script_large_objects(s, err));
+    HF_TRY(hf_pg_script_stage(s, HF_PG_STAGE_POST_DATA, err));
+    HF_TRY(hf_pg_script_stage(s, HF_PG_STAGE_ACL, err));
+    HF_TRY(hf_pg_script_put(s, err, "SET client_encoding = 'UTF8';\n"));
+    HF_TRY(hf_pg_script_rows(s, "matviews", put_refresh, err));
+    HF_TRY(hf_pg_script_stage(s, HF_PG_STAGE_EVENT_TRIGGERS, err));
+    HF_TRY(hf_pg_script_put(s, err, "SET client_encoding = 'UTF8';\n"));
+    HF_TRY(hf_pg_script_settings(s, err));
+    HF_TRY(hf_pg_script_put(s, err, "\n-- The end\n"));
+    return hf_pg_script_flush(s, err);
+}
+
+/* pg_restore reads archives of its own version and older ones. */
+static int least_restore(const struct hf_pg_toc *toc)
+{
+    return toc->minor >= 16 ? 17 : toc->minor == 15 ? 16 : 13;
+}
+
+static enum hf_status export_database(struct hf_pg_script *s, const char *name,
+                                      struct hf_error *err)
+{
+    const json_t *tables = json_object_get(s->database, "tables");
+    const struct hf_pg_choice choice = {.schemas = &s->options->schemas,
+                                        .tables = &s->options->tables};
+
+    HF_TRY(hf_pg_input_read(s->feed, name,
+                            json_is_integer(tables) ? (int64_t)json_integer_value(tables) : -1,
+                            &choice, &s->input, err));
+    HF_TRY(hf_pg_tool_find(HF_PG_RESTORE, s->config->bin_dir, least_restore(s->input.toc),
+                           s->work->cancel, &s->pg_restore, err));
+    for (size_t i = 0; i < s->input.toc->count; i++)
+        s->has_hashes |= strstr(s->input.toc->entries[i].defn, "\nPARTITION BY HASH (") != NULL;
+    return put_all(s, err);
+}
+
+/* The one that is asked for, or the only one. */
+static enum hf_status choose(const json_t *properties, const char *wanted, const json_t **out,
+                             const char **out_name, struct hf_error *err)
+{
+    json_t *all;
+    json_t *item;
+    size_t i;
+
+    HF_TRY(hf_json_array(properties, "databases", &all, err));
+    if (!wanted && json_array_size(all) > 1)
+        return hf_error_set(err, HF_USAGE,
+                            "the snapshot has %zu databases: say which one to export (--database)",
+                            json_array_size(all));
+    json_array_foreach (all, i, item) {
+        HF_TRY(hf_json_string(item, "name", out_name, err));
+        if (!wanted || strcmp(wanted, *out_name) == 0) {
+            *out = item;
+            return HF_OK;
+        }
+    }
+    return hf_error_set(err, HF_NOT_FOUND, "the snapshot has no database \"%s\"",
+                        wanted ? wanted : "");
+}
+
+enum hf_status hf_pg_export(const void *config, const json_t *properties,
+                            const struct hf_feed *feed, const struct hf_restore_options *options,
+                            const struct hf_work *work, int out_fd, struct hf_error *err)
+{
+    static const char broken[] = "\n\\.\n;\nholdfast: the export broke off here;\n";
+    struct hf_pg_script script = {
+        .config = config,
+        .options = options,
+        .work = work,
+        .feed = feed,
+        .fd = out_fd,
+        .input = HF_PG_INPUT_INIT,
+    };
+    struct hf_error ignored = HF_ERROR_INIT;
+    const char *name = "";
+    enum hf_status status;
+
+    HF_TRY(choose(properties, options->database, &script.database, &name, err));
+    status = export_database(&script, name, err);
+    if (status != HF_OK)
+        (void)!hf_fd_write(out_fd, broken, sizeof broken - 1, "the script", &ignored);
+    hf_buf_free(&script.out);
+    hf_pg_tool_free(&script.pg_restore);
+    hf_pg_input_free(&script.input);
+    return status == HF_OK ? HF_OK : hf_error_prefix(err, "database %s", name);
+}
