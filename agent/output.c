@@ -62,7 +62,8 @@ static void write_event(struct hf_output *o, const char *event, json_t *object)
     if (!object || json_object_set_new(object, "event", json_string(event)) != 0 ||
         json_object_set_new(object, "time", json_string(now)) != 0) {
         o->event_error = ENOMEM;
-    } else if (json_dumpf(object, o->options.events, JSON_COMPACT | JSON_SORT_KEYS) != 0 ||
+    } else if (json_dumpf(object, o->options.events,
+                          JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(9)) != 0 ||
                fputc('\n', o->options.events) == EOF || fflush(o->options.events) != 0) {
         o->event_error = errno ? errno : EIO;
     }

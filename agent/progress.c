@@ -5,10 +5,14 @@
 #include "base/text.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { PARTS = 6, PART_TEXT = 128 };
+
+/* A rate says nothing about the present when nothing has come for so long. */
+static const int64_t stalled_after = 3 * HF_NS_PER_S;
 
 /* How long a sample stands for: with 16 of them the rate is of the last 8 seconds. */
 static const int64_t sample_step = HF_NS_PER_S / 2;
@@ -30,7 +34,7 @@ static void copy_cut(char *out, size_t size, const char *text)
 
 void hf_progress_begin(struct hf_progress *progress, const char *label, int64_t now)
 {
-    *progress = (struct hf_progress){.start = now};
+    *progress = (struct hf_progress){.start = now, .moved = now};
     copy_cut(progress->label, sizeof progress->label, label);
     progress->samples[0].time = now;
     progress->sample_count = 1;
@@ -46,6 +50,8 @@ void hf_progress_advance(struct hf_progress *progress, uint64_t bytes, uint64_t 
 {
     size_t last = (progress->sample_next + HF_PROGRESS_SAMPLES - 1) % HF_PROGRESS_SAMPLES;
 
+    if (bytes > 0)
+        progress->moved = now;
     progress->bytes += bytes;
     progress->items += items;
     if (progress->sample_count > 0 && now - progress->samples[last].time < sample_step)
@@ -154,7 +160,8 @@ void hf_progress_render(const struct hf_progress *progress, int64_t now, size_t 
                         size_t size)
 {
     char parts[PARTS][PART_TEXT] = {{0}};
-    uint64_t rate = hf_progress_rate(progress, now);
+    bool stalled = now - progress->moved > stalled_after;
+    uint64_t rate = stalled ? 0 : hf_progress_rate(progress, now);
 
     (void)snprintf(parts[0], PART_TEXT, "%s", progress->label);
     part_percent(progress, parts[1]);

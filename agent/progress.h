@@ -14,6 +14,7 @@ struct hf_progress {
     char label[HF_PROGRESS_LABEL];
     char step[HF_PROGRESS_STEP]; /* what is done right now, "" for nothing in particular */
     int64_t start;
+    int64_t moved;                     /* when bytes last came */
     uint64_t bytes, items;             /* done */
     uint64_t total_bytes, total_items; /* expected; 0: not known */
     /* The last few seconds, for the rate: ring of amounts at moments. */

@@ -24,8 +24,11 @@ static enum hf_status backup_options(const struct hf_session *session, const cha
 {
     unsigned level = 0;
 
-    *out = (struct hf_backup_options){
-        .source = source, .kind = hf_pg_source.name, .host = host, .cancel = session->cancel};
+    *out = (struct hf_backup_options){.source = source,
+                                      .kind = hf_pg_source.name,
+                                      .host = host,
+                                      .cancel = session->cancel,
+                                      .observer = hf_output_observer(session->output)};
     if (gethostname(host, host_size) != 0)
         host[0] = 0;
     host[host_size - 1] = 0;
@@ -54,10 +57,12 @@ static enum hf_status capture_and_commit(struct hf_session *session,
     struct hf_capture_result result = {.properties = NULL};
     enum hf_status status = capture(session, source, backup, &result, err);
 
-    if (status != HF_OK)
+    if (status != HF_OK) {
         hf_backup_abort(backup);
-    else
+    } else {
+        hf_backup_set_time(backup, result.time);
         status = hf_backup_commit(backup, result.properties, out->id, &out->stats, err);
+    }
     out->captured = result.time;
     json_decref(result.properties);
     return status;

@@ -65,7 +65,9 @@ static void write_row(const struct hf_table *table, size_t first, const size_t *
             break;
         used += (size_t)written;
     }
-    row[used < sizeof row ? used : sizeof row - 1] = 0;
+    while (used > 0 && row[used - 1] == ' ')
+        used--;
+    row[used] = 0;
     hf_output_text(output, "%s\n", row);
 }
 

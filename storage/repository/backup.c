@@ -207,6 +207,11 @@ const struct hf_sink *hf_backup_sink(struct hf_backup *backup)
     return &backup->sink;
 }
 
+void hf_backup_set_time(struct hf_backup *backup, int64_t time)
+{
+    backup->time = time;
+}
+
 void hf_backup_stats(struct hf_backup *backup, struct hf_backup_stats *out)
 {
     *out = (struct hf_backup_stats){

@@ -49,6 +49,9 @@ enum hf_status hf_backup_begin(struct hf_repo *repo, const struct hf_backup_opti
 const struct hf_sink *hf_backup_sink(struct hf_backup *backup);
 /* So far; any thread. */
 void hf_backup_stats(struct hf_backup *backup, struct hf_backup_stats *out);
+/* The moment the capture's view of the source was taken, which is the snapshot's time; without it,
+ * when the backup began. Before commit, no other thread. */
+void hf_backup_set_time(struct hf_backup *backup, int64_t time);
 /* properties: the source's JSON object for the manifest, borrowed. Frees the backup, whatever the
  * result; on failure there is no snapshot. out_stats is set on success and may be NULL. */
 enum hf_status hf_backup_commit(struct hf_backup *backup, const json_t *properties,

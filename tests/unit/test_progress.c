@@ -71,6 +71,17 @@ static void render_past_the_expectation_stays_below_all(void **state)
     assert_string_equal(line, "app  99%  1.2 GiB  100.0 MiB/s");
 }
 
+static void render_of_a_stalled_work_has_no_rate(void **state)
+{
+    struct hf_progress progress = after(5);
+    char line[200];
+
+    (void)state;
+    hf_progress_step(&progress, "creating indexes");
+    hf_progress_render(&progress, 9 * HF_NS_PER_S, 80, line, sizeof line);
+    assert_string_equal(line, "app  50%  500.0 MiB of 1000.0 MiB  creating indexes");
+}
+
 static void rate_of_a_stalled_work_falls(void **state)
 {
     struct hf_progress progress = after(20);
@@ -122,6 +133,7 @@ int main(void)
         cmocka_unit_test(render_in_narrow_terminal_leaves_parts_out),
         cmocka_unit_test(render_without_expectation_shows_amount_only),
         cmocka_unit_test(render_past_the_expectation_stays_below_all),
+        cmocka_unit_test(render_of_a_stalled_work_has_no_rate),
         cmocka_unit_test(rate_of_a_stalled_work_falls),
         cmocka_unit_test(step_with_control_characters_and_cut_utf8_is_clean),
         cmocka_unit_test(duration_and_age_are_words),
