@@ -22,21 +22,31 @@ static enum hf_status read_error(const struct hf_store *store, int sys, const ch
     return hf_error_sys(err, sys, "%s: cannot read %s", store->name, key);
 }
 
-static enum hf_status open_object(struct hf_store *store, const char *key, int *out_fd,
-                                  uint64_t *out_size, struct hf_error *err)
+static enum hf_status look_at_object(const struct hf_store *store, int fd, const char *key,
+                                     uint64_t *out_size, struct hf_error *err)
 {
-    /* O_NONBLOCK: a FIFO in an object's place must not hang us; it means nothing to a file. */
-    HF_AUTO_FD fd = openat(hf_local_of(store)->root, key, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return read_error(store, errno, key, err);
     struct stat st;
     if (fstat(fd, &st) != 0)
         return read_error(store, errno, key, err);
     if (!S_ISREG(st.st_mode))
         return hf_error_set(err, HF_NOT_FOUND, "%s: %s is not a file", store->name, key);
     *out_size = (uint64_t)st.st_size;
+    return HF_OK;
+}
+
+static enum hf_status open_object(struct hf_store *store, const char *key, int *out_fd,
+                                  uint64_t *out_size, struct hf_error *err)
+{
+    /* O_NONBLOCK: a FIFO in an object's place must not hang us; it means nothing to a file. */
+    int fd = openat(hf_local_of(store)->root, key, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return read_error(store, errno, key, err);
+    enum hf_status status = look_at_object(store, fd, key, out_size, err);
+    if (status != HF_OK) {
+        (void)close(fd);
+        return status;
+    }
     *out_fd = fd;
-    fd = -1;
     return HF_OK;
 }
 

@@ -53,7 +53,7 @@ enum hf_status hf_identity_new(struct hf_secret **out_identity, char **out_recip
                      recipient);
     char *at = (char *)text->data + n;
     hf_key_text_encode(HF_IDENTITY_PREFIX, sk->data, at);
-    (void)strcat(at, "\n");
+    at[strlen(at)] = '\n'; /* the block is all zeroes behind */
     text->len = strlen((char *)text->data);
 
     HF_TRY(hf_text_copy(recipient, out_recipient, err));

@@ -138,6 +138,24 @@ static enum hf_status with_new_generation(const struct hf_keyset *keys, uint32_t
     return HF_OK;
 }
 
+/* Makes the generation and grants it to the own record. From then on it is the repository's. */
+static enum hf_status begin_generation(struct hf_repo *repo, struct hf_lease *lease,
+                                       struct hf_key_record *own, const struct hf_roster *roster,
+                                       struct hf_error *err)
+{
+    HF_AUTO_PTR(hf_keyset) next = NULL;
+    uint32_t number = hf_keyset_current(repo->keys)->number;
+    if (number == UINT32_MAX)
+        return hf_error_set(err, HF_UNSUPPORTED, "there are no more key generations");
+    HF_TRY(with_new_generation(repo->keys, number + 1, roster, &next, err));
+    HF_TRY(grant(repo, lease, own, next, number + 1, roster, err));
+
+    struct hf_keyset *before = repo->keys;
+    repo->keys = next;
+    next = before; /* freed here */
+    return HF_OK;
+}
+
 static enum hf_status rotate(struct hf_repo *repo, struct hf_lease *lease,
                              struct hf_key_records *records, struct hf_error *err)
 {
@@ -147,23 +165,13 @@ static enum hf_status rotate(struct hf_repo *repo, struct hf_lease *lease,
                             "%s: the key that opened the repository is gone or damaged; use "
                             "another",
                             hf_store_name(repo->store));
-    HF_AUTO_FREE uint8_t(*ids)[HF_KEY_RECORD_ID] = calloc(records->count, sizeof *ids);
+    uint8_t(*ids)[HF_KEY_RECORD_ID] = calloc(records->count, sizeof *ids);
     if (!ids)
         return hf_error_memory(err);
-    struct hf_roster roster = {.ids = (const void *)ids};
-    roster.count = make_roster(repo, records, ids);
-
-    HF_AUTO_PTR(hf_keyset) next = NULL;
-    uint32_t number = hf_keyset_current(repo->keys)->number;
-    if (number == UINT32_MAX)
-        return hf_error_set(err, HF_UNSUPPORTED, "there are no more key generations");
-    HF_TRY(with_new_generation(repo->keys, number + 1, &roster, &next, err));
-    HF_TRY(grant(repo, lease, own, next, number + 1, &roster, err));
-
-    struct hf_keyset *before = repo->keys;
-    repo->keys = next;
-    next = before; /* freed here */
-    return HF_OK;
+    struct hf_roster roster = {.ids = (const void *)ids, .count = make_roster(repo, records, ids)};
+    enum hf_status status = begin_generation(repo, lease, own, &roster, err);
+    free(ids);
+    return status;
 }
 
 enum hf_status hf_key_rotate(struct hf_repo *repo, uint32_t *out_generation, struct hf_error *err)

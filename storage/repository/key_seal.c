@@ -7,8 +7,8 @@
 #include <sodium.h>
 #include <string.h>
 
-enum { NONCE = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES };
-_Static_assert(HF_WRAPPED == 2 * HF_KEY_SIZE + crypto_aead_xchacha20poly1305_ietf_ABYTES,
+enum { NONCE = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, WRAPPED_PLAIN = 2 * HF_KEY_SIZE };
+_Static_assert(HF_WRAPPED == WRAPPED_PLAIN + crypto_aead_xchacha20poly1305_ietf_ABYTES,
                "key_record.h");
 
 /* What a grant's signature covers: everything that says for whom and for what it is. */
@@ -65,7 +65,7 @@ enum hf_status hf_key_record_unwrap(const struct hf_key_record *record,
     HF_AUTO_PTR(hf_secret) key = NULL;
     HF_AUTO_PTR(hf_secret) plain = NULL;
     HF_TRY(hf_secret_new(NULL, HF_KEY_SIZE, &key, err));
-    HF_TRY(hf_secret_new(NULL, 2 * HF_KEY_SIZE, &plain, err));
+    HF_TRY(hf_secret_new(NULL, WRAPPED_PLAIN, &plain, err));
     HF_TRY(derive(passphrase, record, key->data, err));
 
     size_t ad_len = record->head_len - HF_WRAPPED;
@@ -86,7 +86,7 @@ static enum hf_status wrap(struct hf_key_record *record, const struct hf_secret 
     HF_AUTO_PTR(hf_secret) key = NULL;
     HF_AUTO_PTR(hf_secret) plain = NULL;
     HF_TRY(hf_secret_new(NULL, HF_KEY_SIZE, &key, err));
-    HF_TRY(hf_secret_new(NULL, 2 * HF_KEY_SIZE, &plain, err));
+    HF_TRY(hf_secret_new(NULL, WRAPPED_PLAIN, &plain, err));
     HF_TRY(derive(passphrase, record, key->data, err));
     memcpy(plain->data, sk, HF_KEY_SIZE);
     memcpy(plain->data + HF_KEY_SIZE, sign_pk, HF_SIGN_PK);

@@ -44,8 +44,8 @@ struct hf_key_new {
 enum hf_status hf_key_add(struct hf_repo *repo, const struct hf_key_new *key,
                           char out_id[HF_KEY_ID_TEXT], struct hf_error *err) HF_WARN_UNUSED;
 /* id may be shortened while it is unique. Refuses the last reader key (HF_USAGE). */
-enum hf_status hf_key_remove(struct hf_repo *repo, const char *id, struct hf_error *err)
-    HF_WARN_UNUSED;
+enum hf_status hf_key_remove(struct hf_repo *repo, const char *id,
+                             struct hf_error *err) HF_WARN_UNUSED;
 /* A new generation, granted to every trusted record; *out_generation is its number. What is
  * written from now on is sealed with it; nothing is rewritten. A crash in between leaves records
  * that open and can be rotated again. */

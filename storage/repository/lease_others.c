@@ -11,7 +11,7 @@
 /* By the store's clock, ns: so new that its owner may still be judging; so far ahead that the
  * store's clock must have been set back since. */
 static const int64_t just_now = 2 * HF_NS_PER_S;
-static const int64_t absurd = 24 * 3600 * HF_NS_PER_S;
+static const int64_t absurd = 86400 * HF_NS_PER_S;
 
 struct other {
     char object[HF_LEASE_OBJECT_TEXT];
