@@ -49,16 +49,27 @@ static enum hf_status check_options(struct hf_session *session, struct hf_check_
     return HF_OK;
 }
 
-static void report(struct hf_session *session, const struct hf_check_report *report, int64_t took)
+/* Without a key nothing is known about what objects stand for. */
+static void write_summary(struct hf_session *session, const struct hf_check_report *report,
+                          int64_t took)
 {
     char read[HF_SIZE_TEXT], text[HF_DURATION_TEXT];
+    const char *verdict = report->problems ? "there are problems" : "no problem found";
 
     hf_text_format_size(read, report->bytes_read);
     hf_duration_format(text, took);
-    hf_output_news(session->output,
-                   "%s: %" PRIu64 " snapshots, %" PRIu64 " packs, %s read in %s: %s\n",
-                   session->repository, report->snapshots, report->packs, read, text,
-                   report->problems ? "there are problems" : "no problem found");
+    if (session->repo)
+        hf_output_news(session->output,
+                       "%s: %" PRIu64 " snapshots, %" PRIu64 " packs, %s read in %s: %s\n",
+                       session->repository, report->snapshots, report->packs, read, text, verdict);
+    else
+        hf_output_news(session->output, "%s: %" PRIu64 " objects, %s read in %s: %s\n",
+                       session->repository, report->objects, read, text, verdict);
+}
+
+static void report(struct hf_session *session, const struct hf_check_report *report, int64_t took)
+{
+    write_summary(session, report, took);
     hf_output_event(session->output, "check",
                     json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:O?}", "objects",
                               (json_int_t)report->objects, "packs", (json_int_t)report->packs,

@@ -182,6 +182,6 @@ enum hf_status hf_run_doctor(struct hf_session *session, struct hf_error *err)
     HF_TRY(look_at_sources(&f, err));
     if (f.bad == 0)
         return HF_OK;
-    return hf_error_set(err, HF_MISSING, "%zu of what is needed %s missing or not right", f.bad,
+    return hf_error_set(err, HF_MISSING, "%zu of the things above %s not right", f.bad,
                         f.bad == 1 ? "is" : "are");
 }
