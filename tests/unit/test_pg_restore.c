@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "base/secret.h"
 #include "formats/postgres/connection.h"
+#include "formats/postgres/digest.h"
 #include "formats/postgres/postgres.h"
 #include "tests/support/memory_sink.h"
 #include "tests/support/pg_fixture.h"
@@ -33,6 +34,18 @@ static void psql(const char *database, const char *option, const char *what)
     char target[TEXT];
     const char *const argv[] = {"psql", "-X",   "-q",   "-v", "ON_ERROR_STOP=1",
                                 "-d",   target, option, what, NULL};
+
+    (void)snprintf(target, sizeof target, "%.255s dbname='%.100s'", world.server.conninfo,
+                   database);
+    assert_int_equal(pg_fixture_run(argv), 0);
+}
+
+/* A script whose selects no one wants to see. */
+static void psql_quietly(const char *database, const char *path)
+{
+    char target[TEXT];
+    const char *const argv[] = {"psql", "-X",   "-q", "-o", "/dev/null", "-v", "ON_ERROR_STOP=1",
+                                "-d",   target, "-f", path, NULL};
 
     (void)snprintf(target, sizeof target, "%.255s dbname='%.100s'", world.server.conninfo,
                    database);
@@ -644,6 +657,58 @@ static void restore_longest_name_works(void **state)
     run_sql("postgres", sql);
 }
 
+/* Rows and digest of all parts of a table, given its first part's name. */
+static struct hf_pg_digest_sum digest_table(struct memory_sink *sink, const char *first)
+{
+    static const struct hf_pg_digest_key key = {{9}};
+    struct hf_error err = HF_ERROR_INIT;
+    struct hf_pg_digest_sum sum;
+    struct hf_pg_digest digest;
+
+    hf_pg_digest_init(&digest, &key);
+    for (int part = 0;; part++) {
+        char name[HF_STREAM_NAME_MAX];
+        const struct memory_stream *stream;
+
+        (void)snprintf(name, sizeof name, "%.*s/%04d", (int)(strlen(first) - 5), first, part);
+        stream = memory_sink_find(sink, name);
+        if (!stream)
+            break;
+        assert_ok(hf_pg_digest_feed(&digest, stream->data.data, stream->data.len, &err), &err);
+    }
+    assert_ok(hf_pg_digest_end(&digest, &sum, &err), &err);
+    hf_pg_digest_done(&digest);
+    return sum;
+}
+
+static void expect_same_rows(struct memory_sink *again, const char *database, const char *first)
+{
+    struct hf_pg_digest_sum expected = digest_table(world.zoo, first);
+    struct hf_pg_digest_sum found;
+    char name[HF_STREAM_NAME_MAX];
+
+    (void)snprintf(name, sizeof name, "%s%s", database, strchr(first, '/'));
+    found = digest_table(again, name);
+    if (!hf_pg_digest_equal(&expected, &found))
+        fail_msg("%s differs", first);
+}
+
+static void expect_same_stream(struct memory_sink *again, const char *what)
+{
+    const struct memory_stream *a;
+    const struct memory_stream *b;
+    char name[TEXT];
+
+    (void)snprintf(name, sizeof name, "zoo/%s", what);
+    a = memory_sink_find(world.zoo, name);
+    (void)snprintf(name, sizeof name, "by_script/%s", what);
+    b = memory_sink_find(again, name);
+    assert_non_null(a);
+    assert_non_null(b);
+    assert_int_equal(a->data.len, b->data.len);
+    assert_memory_equal(a->data.data, b->data.data, a->data.len);
+}
+
 /* The script restores by psql alone, to the same schema and rows: it is captured again. */
 static void export_script_restores_by_psql(void **state)
 {
@@ -665,24 +730,22 @@ static void export_script_restores_by_psql(void **state)
               &err);
     assert_int_equal(close(fd), 0);
     run_sql("postgres", "CREATE DATABASE by_script TEMPLATE template0 ENCODING 'UTF8'");
-    psql("by_script", "-f", path);
+    psql_quietly("by_script", path);
     capture("by_script", &again, &properties);
     for (size_t i = 0;; i++) {
         const struct hf_feed *feed = memory_sink_feed(world.zoo);
         const struct hf_stream_info *info = feed->info(feed->ctx, i);
-        char name[HF_STREAM_NAME_MAX];
-        const struct memory_stream *stream;
 
         if (!info)
             break;
-        if (strstr(info->name, "/data/") == NULL || strstr(info->name, "hashed_enum"))
-            continue;
-        (void)snprintf(name, sizeof name, "by_script%s", strchr(info->name, '/'));
-        stream = memory_sink_find(again, name);
-        if (!stream)
-            fail_msg("%s is missing", name);
-        assert_int_equal(stream->records, info->records);
+        if (strstr(info->name, "/data/") && strstr(info->name, "/0000") &&
+            !strstr(info->name, "hashed_enum") && /* moved between partitions */
+            !strstr(info->name, "child2"))        /* other column order */
+            expect_same_rows(again, "by_script", info->name);
     }
+    expect_same_stream(again, "largeobjects");
+    expect_same_stream(again, "largeobjects/data");
+    expect_same_stream(again, "matviews");
     json_decref(properties);
     memory_sink_free(again);
     run_sql("postgres", "DROP DATABASE by_script");
