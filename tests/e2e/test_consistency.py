@@ -25,13 +25,14 @@ class Consistency(TestCase):
         self.server.psql("bank", "CREATE TABLE stays (a integer); CREATE TABLE moves (a integer)")
         self.init()
         connection = self.server.connect("bank")
+        self.addCleanup(connection.close)
 
         def ddl(n):
             with connection.cursor() as cursor:
                 cursor.execute("SET lock_timeout = '200ms'")
                 for statement in (f"CREATE TABLE made_{n} AS SELECT {n} AS n",
-                                  f"ALTER TABLE IF EXISTS made_{n - 1} RENAME TO renamed_{n - 1}",
-                                  f"DROP TABLE IF EXISTS renamed_{n - 2}",
+                                  f"ALTER TABLE IF EXISTS made_{n} RENAME TO renamed_{n}",
+                                  f"DROP TABLE IF EXISTS renamed_{max(0, n - 2)}",
                                   "ALTER TABLE moves RENAME TO moved", "ALTER TABLE moved RENAME TO moves",
                                   "TRUNCATE stays", "INSERT INTO stays VALUES (1)"):
                     with contextlib.suppress(psycopg2.errors.LockNotAvailable,
@@ -45,7 +46,6 @@ class Consistency(TestCase):
         with Background(ddl) as ddl_thread, Background(bank):
             for _ in range(3):
                 self.backup(self.server.url("bank"), "--split", "1MiB", "--jobs", "4")
-        connection.close()
         self.assertGreater(ddl_thread.rounds, 3)
         for number, snapshot in enumerate(self.snapshots()):
             name = f"bank_{number}"

@@ -27,11 +27,12 @@ class RoundTrip(TestCase):
         # Nothing of the restore's own is left: no trigger fired, no row was added.
         self.assertEqual(2, self.server.value("zoo_back", "SELECT count(*) FROM kinds.audit"))
 
-        # A backup of the restored database stores almost nothing: the same rows, the same chunks.
+        # A backup of the restored database finds most of its rows in chunks that are there: not all,
+        # as the parts of a table are cut by its blocks, and restored ones are filled.
         result = self.backup(self.server.url("zoo_back"), "--name", "again", "--split", "1MiB",
                              "--json")
         done = result.events[-1]
-        self.assertLess(done["new_bytes"], done["read_bytes"] * 0.35, done)
+        self.assertLess(done["new_bytes"], done["read_bytes"] * 0.6, done)
 
     def test_restore_is_the_moment_of_the_backup(self):
         self.server.create("moment")
@@ -84,6 +85,39 @@ class RoundTrip(TestCase):
         self.restore("big@latest", self.server.url("big2"), "--jobs", "6")
         self.addCleanup(self.server.drop, "big2")
         self.assert_same_database(self.server, "big", self.server, "big2")
+
+
+    def restored(self, name, script, *queries):
+        """What pg_dump itself does not bring back in the same places: compared by its rows."""
+        self.server.create(name)
+        self.addCleanup(self.server.drop, name)
+        self.server.psql(name, script)
+        self.init()
+        self.backup(self.server.url(name))
+        self.restore(f"{name}@latest", self.server.url(name + "_back"))
+        self.addCleanup(self.server.drop, name + "_back")
+        for query in queries:
+            self.assertEqual(self.server.query(name, query), self.server.query(name + "_back", query))
+
+    def test_hash_partitions_by_an_enum(self):
+        """Enum values get new oids, so their rows belong into other partitions after a restore."""
+        self.restored("hashed", """
+            CREATE TYPE mood AS ENUM ('sad', 'ok', 'good', 'great');
+            CREATE TABLE h (m mood, n integer) PARTITION BY HASH (m);
+            CREATE TABLE h0 PARTITION OF h FOR VALUES WITH (MODULUS 3, REMAINDER 0);
+            CREATE TABLE h1 PARTITION OF h FOR VALUES WITH (MODULUS 3, REMAINDER 1);
+            CREATE TABLE h2 PARTITION OF h FOR VALUES WITH (MODULUS 3, REMAINDER 2);
+            INSERT INTO h SELECT (enum_range(NULL::mood))[1 + i % 4], i FROM generate_series(1, 4000) i;
+            """, "SELECT m::text, n FROM h ORDER BY n")
+
+    def test_children_that_inherited_later(self):
+        """Their columns come back in the order of the parent's, as pg_dump has it."""
+        self.restored("heirs", """
+            CREATE TABLE parent (a integer, b text);
+            CREATE TABLE child (b text, more integer, a integer);
+            ALTER TABLE child INHERIT parent;
+            INSERT INTO parent VALUES (1, 'parent'); INSERT INTO child VALUES ('child', 5, 3);
+            """, "SELECT a, b FROM parent ORDER BY a", "SELECT a, b, more FROM child")
 
 
 class DatabaseProperties(TestCase):

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Parts of a database: left out of a backup, or chosen at a restore."""
 import harness
-from harness import DONE, USAGE, TestCase
+from harness import DONE, FAILED, USAGE, TestCase
 
 SCRIPT = """
 CREATE SCHEMA sales; CREATE SCHEMA logs;
@@ -79,7 +79,7 @@ class Selection(TestCase):
         self.assertEqual([], self.snapshots())
         self.backup(self.server.url("shop"))
         self.hf("restore", "shop@latest", "--to", self.server.url("back"), "--table", "absent",
-                expect=USAGE, says="absent")
+                expect=FAILED, says="absent")
         self.assertNotIn("back", self.server.databases())
 
 
