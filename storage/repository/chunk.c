@@ -44,16 +44,18 @@ static enum hf_status set_key(struct hf_chunk_hasher *hasher, const uint8_t key[
 enum hf_status hf_chunk_hasher_new(const struct hf_keyset *keys, enum hf_chunk_class class,
                                    struct hf_chunk_hasher **out, struct hf_error *err)
 {
-    HF_AUTO_PTR(hf_chunk_hasher) hasher = calloc(1, sizeof *hasher);
+    uint8_t key[HF_KEY_SIZE];
+    struct hf_chunk_hasher *hasher = calloc(1, sizeof *hasher);
     if (!hasher)
         return hf_error_memory(err);
-    uint8_t key[HF_KEY_SIZE];
     hf_keyset_id_subkey(keys, class == HF_CHUNK_META ? HF_ID_META : HF_ID_DATA, key);
     enum hf_status status = set_key(hasher, key, err);
     sodium_memzero(key, sizeof key);
-    HF_TRY(status);
+    if (status != HF_OK) {
+        hf_chunk_hasher_free(hasher);
+        return status;
+    }
     *out = hasher;
-    hasher = NULL;
     return HF_OK;
 }
 

@@ -19,7 +19,7 @@ void hf_columns_free(struct hf_columns *columns)
 /* Room for the ends of len bytes, and a block's more that scanning may write ahead. */
 static enum hf_status make_room(struct hf_columns *columns, size_t len, struct hf_error *err)
 {
-    size_t need = len / HF_COLUMNS_DENSITY + 2 * BLOCK;
+    size_t need = len / HF_COLUMNS_DENSITY + (size_t)2 * BLOCK;
     if (columns->cap >= need)
         return HF_OK;
     free(columns->ends);

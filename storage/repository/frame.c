@@ -54,23 +54,31 @@ void hf_frame_coder_free(struct hf_frame_coder *coder)
     free(coder);
 }
 
+static enum hf_status make_contexts(struct hf_frame_coder *coder, int level, struct hf_error *err)
+{
+    coder->pack = ZSTD_createCCtx();
+    coder->unpack = ZSTD_createDCtx();
+    if (!coder->pack || !coder->unpack)
+        return hf_error_memory(err);
+    if (ZSTD_isError(ZSTD_CCtx_setParameter(coder->pack, ZSTD_c_compressionLevel, level)))
+        return hf_error_set(err, HF_USAGE, "compression level %d is unknown to zstd", level);
+    return HF_OK;
+}
+
 enum hf_status hf_frame_coder_new(int level, struct hf_frame_coder **out, struct hf_error *err)
 {
     if (level < LEVEL_LOWEST || level > HF_FRAME_LEVEL_MAX)
         return hf_error_set(err, HF_USAGE, "compression level %d: levels are %d to %d", level,
                             LEVEL_LOWEST, HF_FRAME_LEVEL_MAX);
-    HF_AUTO_PTR(hf_frame_coder) coder = calloc(1, sizeof *coder);
+    struct hf_frame_coder *coder = calloc(1, sizeof *coder);
     if (!coder)
         return hf_error_memory(err);
-    coder->pack = ZSTD_createCCtx();
-    coder->unpack = ZSTD_createDCtx();
-    if (!coder->pack || !coder->unpack)
-        return hf_error_memory(err);
-    if (ZSTD_isError(ZSTD_CCtx_setParameter(coder->pack, ZSTD_c_compressionLevel,
-                                            level ? level : HF_FRAME_LEVEL)))
-        return hf_error_set(err, HF_USAGE, "compression level %d is unknown to zstd", level);
+    enum hf_status status = make_contexts(coder, level ? level : HF_FRAME_LEVEL, err);
+    if (status != HF_OK) {
+        hf_frame_coder_free(coder);
+        return status;
+    }
     *out = coder;
-    coder = NULL;
     return HF_OK;
 }
 

@@ -101,7 +101,7 @@ static enum hf_status grow_items(struct hf_index *index, struct hf_error *err)
     if (index->count < index->cap)
         return HF_OK;
     size_t cap = index->cap ? 2 * index->cap : 64;
-    struct hf_index_item **items = realloc(index->items, cap * sizeof *items);
+    struct hf_index_item **items = realloc(index->items, cap * sizeof(struct hf_index_item *));
     if (!items)
         return hf_error_memory(err);
     index->items = items;

@@ -123,7 +123,7 @@ static enum hf_status hash_name(const struct hf_buf *object, char out[HF_INDEX_N
     uint8_t hash[HF_CHUNK_ID];
     if (EVP_Digest(object->data, object->len, hash, NULL, EVP_sha256(), NULL) != 1)
         return hf_error_set(err, HF_FAILED, "libcrypto does not compute SHA-256 here");
-    memcpy(out, "index/", 6);
+    memcpy(out, "index/", sizeof "index/");
     hf_hex(out + 6, hash, sizeof hash);
     return HF_OK;
 }

@@ -12,7 +12,7 @@ enum { TAIL_GUESS = 16 << 10 };
 
 void hf_pack_name(const struct hf_chunk_id *pack, char out[HF_PACK_NAME])
 {
-    memcpy(out, "packs/", 6);
+    memcpy(out, "packs/", sizeof "packs/");
     hf_hex(out + 6, pack->bytes, 1);
     out[8] = '/';
     hf_hex(out + 9, pack->bytes, HF_CHUNK_ID);

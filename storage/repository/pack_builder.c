@@ -42,16 +42,17 @@ enum hf_status hf_pack_builder_new(size_t capacity, struct hf_pack_builder **out
 {
     if (capacity <= FIXED || capacity > HF_PACK_MAX)
         return hf_error_set(err, HF_USAGE, "a pack cannot have %zu bytes", capacity);
-    HF_AUTO_PTR(hf_pack_builder) builder = calloc(1, sizeof *builder);
-    if (!builder)
-        return hf_error_memory(err);
     void *block = mmap(NULL, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (block == MAP_FAILED)
         return hf_error_sys(err, errno, "memory for a pack of %zu bytes", capacity);
+    struct hf_pack_builder *builder = calloc(1, sizeof *builder);
+    if (!builder) {
+        (void)munmap(block, capacity);
+        return hf_error_memory(err);
+    }
     builder->data = block;
     builder->cap = capacity;
     *out = builder;
-    builder = NULL;
     return HF_OK;
 }
 
