@@ -2,6 +2,7 @@
 
 #include "formats/postgres/quote.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* A lock that was waited for in vain is asked for once more, shortly, to learn which it is. */
@@ -115,4 +116,43 @@ enum hf_status hf_pg_lock_tables(struct hf_pg *pg, const struct hf_pg_tables *ta
         HF_TRY(set_timeout(pg, timeout * 1000, err));
     }
     return HF_OK;
+}
+
+/* The catalogs show the snapshot; to_regclass and pg_relation_filenode know what is now. */
+static enum hf_status is_same(struct hf_pg *pg, const struct hf_pg_table *table, bool *out,
+                              struct hf_error *err)
+{
+    HF_AUTO_RESULT result = NULL;
+    HF_AUTO(hf_buf) name = HF_BUF_INIT;
+    const char *values[2];
+    char oid[16];
+
+    (void)snprintf(oid, sizeof oid, "%u", table->oid);
+    HF_TRY(hf_pg_quote_qualified(&name, table->schema, table->name, err));
+    values[0] = oid;
+    HF_TRY(hf_buf_cstr(&name, &values[1], err));
+    HF_TRY(hf_pg_query_params(
+        pg,
+        "SELECT c.relfilenode = coalesce(pg_catalog.pg_relation_filenode(c.oid), 0)"
+        " AND pg_catalog.to_regclass($2)::pg_catalog.oid = c.oid AS same"
+        " FROM pg_catalog.pg_class c WHERE c.oid = $1",
+        2, values, false, &result, err));
+    *out = PQntuples(result) == 1 && hf_pg_field_bool(result, 0, "same");
+    return HF_OK;
+}
+
+enum hf_status hf_pg_lock_late(struct hf_pg *pg, const struct hf_pg_table *table, bool *out_same,
+                               struct hf_error *err)
+{
+    HF_AUTO(hf_buf) sql = HF_BUF_INIT;
+    struct hf_pg_table wanted = *table;
+    const struct hf_pg_tables one = {.items = &wanted, .count = 1};
+    size_t index = 0;
+
+    if (lock_batch(pg, &one, &index, 1, &sql, err) == HF_OK)
+        return is_same(pg, table, out_same, err);
+    if (!is_gone(pg) && strcmp(pg->sqlstate, "55P03") != 0)
+        return err->status;
+    *out_same = false;
+    return hf_pg_run(pg, "ROLLBACK TO SAVEPOINT hf; RELEASE SAVEPOINT hf", err);
 }

@@ -14,6 +14,13 @@
 enum hf_status hf_pg_lock_tables(struct hf_pg *pg, const struct hf_pg_tables *tables,
                                  unsigned timeout, struct hf_error *err) HF_WARN_UNUSED;
 
+/*
+ * Locks a table that came between the locks and the snapshot, after the fact. *out_same: it is
+ * still what the snapshot shows under that name, neither gone nor replaced, truncated or rewritten.
+ */
+enum hf_status hf_pg_lock_late(struct hf_pg *pg, const struct hf_pg_table *table, bool *out_same,
+                               struct hf_error *err) HF_WARN_UNUSED;
+
 /* "LOCK TABLE ONLY "s"."t" IN ACCESS SHARE MODE NOWAIT; " */
 enum hf_status hf_pg_lock_nowait_sql(struct hf_buf *sql, const struct hf_pg_table *table,
                                      struct hf_error *err) HF_WARN_UNUSED;

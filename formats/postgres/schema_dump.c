@@ -176,6 +176,17 @@ static enum hf_status move_output(struct hf_pg_schema_dump *dump, struct hf_sink
     }
 }
 
+/* When the server went away pg_dump only says that a query failed; our connection knows. */
+static enum hf_status explain(const struct hf_pg_schema_dump *dump, struct hf_error *err)
+{
+    struct hf_error why = HF_ERROR_INIT;
+
+    if (err->status == HF_FAILED &&
+        hf_pg_run(dump->capture->leader, "SELECT 1", &why) == HF_UNREACHABLE)
+        *err = why;
+    return err->status;
+}
+
 /* The stream is closed only after pg_dump has ended well: nothing half may look whole. */
 static enum hf_status take(struct hf_pg_schema_dump *dump, struct hf_sink_stream *stream,
                            struct hf_error *err)
@@ -186,7 +197,8 @@ static enum hf_status take(struct hf_pg_schema_dump *dump, struct hf_sink_stream
     HF_TRY(move_output(dump, stream, &bytes, err));
     process = dump->process;
     dump->process = NULL;
-    HF_TRY(hf_process_finish(process, err));
+    if (hf_process_finish(process, err) != HF_OK)
+        return explain(dump, err);
     if (bytes == 0)
         return hf_error_set(err, HF_FAILED, "pg_dump wrote nothing");
     return HF_OK;

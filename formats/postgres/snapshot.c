@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* In a database where tables come and go all the time, one attempt in two may meet that. */
+/* In a database where tables come and go all the time, most attempts may meet that. It is tried so
+ * often at least, and for as long as one would wait for a lock. */
 enum { ATTEMPTS = 20 };
 
 static enum hf_status list(struct hf_pg_capture *capture, enum hf_pg_listing listing,
@@ -57,20 +58,27 @@ static enum hf_status lock_then_look(struct hf_pg_capture *capture, struct hf_er
     return list(capture, HF_PG_LIST_ALL, err);
 }
 
-/* Whether what the snapshot shows is what was locked: no table came or took another's name. */
-static bool all_locked(const struct hf_pg_capture *capture)
+/* Tables that came, or took another's name, between locks and snapshot are locked now; one that has
+ * changed once more since cannot be read as it was. */
+static enum hf_status lock_late(struct hf_pg_capture *capture, bool *out_again,
+                                struct hf_error *err)
 {
     for (size_t i = 0; i < capture->tables.count; i++) {
         const struct hf_pg_table *table = &capture->tables.items[i];
+        bool same = true;
 
-        if (hf_pg_wants_lock(table) && !(table->locked && table->named)) {
+        if (!hf_pg_wants_lock(table) || (table->locked && table->named))
+            continue;
+        HF_TRY(hf_pg_lock_late(capture->leader, table, &same, err));
+        if (!same) {
             hf_observe(capture->work->observer, HF_NOTE_DETAIL,
                        "database %s: table %s.%s has just come or changed; beginning anew",
                        capture->name, table->schema, table->name);
-            return false;
+            *out_again = true;
+            return HF_OK;
         }
     }
-    return true;
+    return HF_OK;
 }
 
 /* A lock cycle with sessions that change tables: the server chose to end ours. */
@@ -84,7 +92,10 @@ static enum hf_status attempt(struct hf_pg_capture *capture, struct hf_pg_schema
 {
     enum hf_status status = lock_then_look(capture, err);
 
-    *out_again = status != HF_OK ? is_deadlock(capture->leader) : !all_locked(capture);
+    if (status == HF_OK)
+        status = lock_late(capture, out_again, err);
+    if (status != HF_OK)
+        *out_again = is_deadlock(capture->leader);
     if (*out_again)
         return HF_OK;
     HF_TRY(status);
@@ -100,7 +111,9 @@ static enum hf_status attempt(struct hf_pg_capture *capture, struct hf_pg_schema
 enum hf_status hf_pg_snapshot_begin(struct hf_pg_capture *capture,
                                     struct hf_pg_schema_dump **out_dump, struct hf_error *err)
 {
-    for (int i = 0; i < ATTEMPTS; i++) {
+    int64_t deadline = hf_clock_monotonic() + hf_pg_lock_seconds(capture->config) * HF_NS_PER_S;
+
+    for (int i = 0; i < ATTEMPTS || hf_clock_monotonic() < deadline; i++) {
         bool again = false;
 
         HF_TRY(attempt(capture, out_dump, &again, err));
