@@ -211,6 +211,41 @@ static enum hf_status set_settings(struct hf_pg_job *job, struct hf_error *err)
     return HF_OK;
 }
 
+static enum hf_status apply_label(struct hf_pg_job *job, const char *provider, const char *label,
+                                  struct hf_error *err)
+{
+    HF_AUTO(hf_buf) sql = HF_BUF_INIT;
+    struct hf_error cause = HF_ERROR_INIT;
+
+    HF_TRY(hf_buf_append_str(&sql, "SECURITY LABEL FOR ", err));
+    HF_TRY(hf_pg_quote_ident(&sql, provider, err));
+    HF_TRY(hf_buf_append_str(&sql, " ON DATABASE ", err));
+    HF_TRY(hf_pg_quote_ident(&sql, job->temporary, err));
+    HF_TRY(hf_buf_append_str(&sql, " IS ", err));
+    HF_TRY(hf_pg_quote_literal(&sql, label, err));
+    if (run(job, &sql, &cause) == HF_OK)
+        return HF_OK;
+    return hf_pg_job_note(job, err, "the security label of %s was not restored: %s", provider,
+                          cause.text);
+}
+
+static enum hf_status set_labels(struct hf_pg_job *job, struct hf_error *err)
+{
+    const json_t *labels = json_object_get(job->database, "security_labels");
+    const json_t *item;
+    size_t i;
+
+    json_array_foreach (labels, i, item) {
+        const char *provider;
+        const char *label;
+
+        HF_TRY(hf_json_string(item, "provider", &provider, err));
+        HF_TRY(hf_json_string(item, "label", &label, err));
+        HF_TRY(apply_label(job, provider, label, err));
+    }
+    return HF_OK;
+}
+
 static enum hf_status set_limits(struct hf_pg_job *job, struct hf_error *err)
 {
     json_int_t limit = -1;
@@ -243,6 +278,7 @@ static enum hf_status apply(struct hf_pg_job *job, struct hf_error *err)
         return HF_OK;
     HF_TRY(set_acl(job, err));
     HF_TRY(set_settings(job, err));
+    HF_TRY(set_labels(job, err));
     return set_limits(job, err);
 }
 

@@ -132,6 +132,11 @@ static const char is_empty_target[] =
     " pg_catalog.pg_largeobject_metadata) OR EXISTS (SELECT FROM pg_catalog.pg_extension WHERE oid"
     " >= 16384))";
 
+static bool is_standard(const char *name)
+{
+    return strcmp(name, "postgres") == 0 || strcmp(name, "template1") == 0;
+}
+
 /* Every server has a database postgres and a template1: those that hold nothing may be replaced.
  * *out_skip: neither side's holds anything. */
 static enum hf_status judge_standard(struct hf_pg_job *job, bool *out_skip, struct hf_error *err)
@@ -140,7 +145,7 @@ static enum hf_status judge_standard(struct hf_pg_job *job, bool *out_skip, stru
     HF_AUTO_FREE char *empty = NULL;
     enum hf_status status;
 
-    if (strcmp(job->target, "postgres") != 0 && strcmp(job->target, "template1") != 0)
+    if (!is_standard(job->target))
         return HF_OK;
     if (is_empty_snapshot(job)) {
         *out_skip = true;
@@ -262,16 +267,41 @@ static enum hf_status choose_databases(const struct run *run, json_t *chosen, st
     return HF_OK;
 }
 
-static enum hf_status restore_globals(struct run *run, struct hf_error *err)
+/* Before anything is changed: a server that has one of the databases is not the empty one that this
+ * is for. */
+static enum hf_status check_names(const struct run *run, struct hf_pg *pg, const json_t *chosen,
+                                  struct hf_error *err)
 {
-    struct hf_pg_address address = hf_pg_address_of(run->config, NULL);
+    json_t *database;
+    size_t i;
+
+    json_array_foreach (chosen, i, database) {
+        const char *name = json_string_value(json_object_get(database, "name"));
+        HF_AUTO_RESULT found = NULL;
+
+        if (run->options->replace || is_standard(name))
+            continue;
+        HF_TRY(hf_pg_query_params(pg, "SELECT FROM pg_catalog.pg_database WHERE datname = $1", 1,
+                                  &name, false, &found, err));
+        if (PQntuples(found) > 0)
+            return hf_error_set(err, HF_EXISTS,
+                                "database \"%s\" exists: restore it alone under another name "
+                                "(--database, --to), or use --replace to rename it aside",
+                                name);
+    }
+    return HF_OK;
+}
+
+static enum hf_status prepare_server(struct run *run, const json_t *chosen, struct hf_error *err)
+{
+    struct hf_pg_address address = hf_pg_address_of(run->config, "postgres");
     HF_AUTO_PTR(hf_pg) pg = NULL;
 
+    HF_TRY(hf_pg_connect(&address, run->work->cancel, &pg, err));
+    HF_TRY(check_names(run, pg, chosen, err));
     if (!json_is_true(json_object_get(run->properties, "globals")) || run->options->no_owner)
         return HF_OK;
     hf_observe(run->work->observer, HF_NOTE_STEP, "restoring roles and tablespaces");
-    address.database = "postgres";
-    HF_TRY(hf_pg_connect(&address, run->work->cancel, &pg, err));
     return hf_pg_restore_globals(pg, run->feed, run->notes, err);
 }
 
@@ -283,7 +313,7 @@ static enum hf_status restore_all(struct run *run, const json_t *chosen, struct 
     size_t i;
 
     if (run->server)
-        HF_TRY(restore_globals(run, err));
+        HF_TRY(prepare_server(run, chosen, err));
     json_array_foreach (chosen, i, database) {
         const char *target = run->options->target;
         enum hf_status status;

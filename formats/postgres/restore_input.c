@@ -125,7 +125,7 @@ static enum hf_status begin_table(const struct hf_stream_info *info, struct hf_p
     if (parts == 0)
         return hf_error_set(err, HF_DAMAGED, "it has no parts");
     status = read_columns(info->attrs, &table.columns, err);
-    table.parts = calloc(parts, sizeof *table.parts);
+    table.parts = calloc(parts, sizeof *table.parts); /* NOLINT(bugprone-sizeof-expression) */
     table.parts_count = parts;
     if (!table.parts && status == HF_OK)
         status = hf_error_memory(err);

@@ -34,6 +34,7 @@ void hf_pg_job_step(const struct hf_pg_job *job, const char *format, ...)
 
 json_t *hf_pg_json_text(const char *text)
 {
+    static const char dots[] = {'.', '.', '.'};
     char clean[LINE * 2];
     size_t used = 0;
     size_t len;
@@ -50,8 +51,8 @@ json_t *hf_pg_json_text(const char *text)
         text += len == 0 ? 1 : len;
     }
     if (*text) {
-        memcpy(clean + used, "...", 3);
-        used += 3;
+        memcpy(clean + used, dots, sizeof dots);
+        used += sizeof dots;
     }
     return json_stringn(clean, used);
 }

@@ -224,14 +224,16 @@ static enum hf_status make_side(const struct comparer *k, const struct hf_pg_toc
                                 const struct hf_pg_selection *selection, struct side *out,
                                 struct hf_error *err)
 {
-    struct side side = {.entries = calloc(toc->count + 1, sizeof *side.entries)};
+    struct side side = {.count = 0};
+    size_t size = sizeof *side.entries; /* NOLINT(bugprone-sizeof-expression): of a pointer */
 
+    side.entries = calloc(toc->count + 1, size);
     if (!side.entries)
         return hf_error_memory(err);
     for (size_t i = 0; i < toc->count; i++)
         if (counts(k, toc, i) && (!selection || selection->included[i]))
             side.entries[side.count++] = &toc->entries[i];
-    qsort(side.entries, side.count, sizeof *side.entries, compare_entries);
+    qsort(side.entries, side.count, size, compare_entries);
     *out = side;
     return HF_OK;
 }

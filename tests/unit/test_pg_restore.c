@@ -751,6 +751,77 @@ static void export_script_restores_by_psql(void **state)
     run_sql("postgres", "DROP DATABASE by_script");
 }
 
+/* A whole server into an empty one: roles with their passwords, then every database. */
+static enum hf_status restore_server(struct pg_fixture *target, const struct memory_sink *sink,
+                                     json_t *properties, json_t **out_report, struct hf_error *err)
+{
+    const struct hf_pg_config config = {.conninfo = target->conninfo, .jobs = 2};
+    const struct hf_restore_options options = {.target = NULL};
+
+    return hf_pg_source.restore(&config, properties, memory_sink_feed((struct memory_sink *)sink),
+                                &options, &(struct hf_work){.cancel = world.cancel}, out_report,
+                                err);
+}
+
+static void capture_server(struct memory_sink **out, json_t **out_properties)
+{
+    char conninfo[TEXT];
+    struct hf_pg_config config = configure(conninfo, "postgres", NULL);
+    struct hf_capture_result result = {.properties = NULL};
+    struct hf_error err = HF_ERROR_INIT;
+
+    config.all_databases = config.globals = true;
+    *out = memory_sink_new();
+    assert_ok(hf_pg_source.capture(&config, memory_sink_sink(*out),
+                                   &(struct hf_work){.cancel = world.cancel}, &result, &err),
+              &err);
+    *out_properties = result.properties;
+}
+
+static void restore_server_into_empty_one(void **state)
+{
+    static const char *const settings[] = {"fsync=off", NULL};
+    struct pg_fixture target;
+    struct pg_fixture source = world.server;
+    struct memory_sink *sink = NULL;
+    json_t *properties = NULL;
+    json_t *report = NULL;
+    struct hf_error err = HF_ERROR_INIT;
+
+    (void)state;
+    run_sql("postgres", "CREATE ROLE with_password LOGIN PASSWORD 'secret'; CREATE TABLE"
+                        " public.in_postgres (a int); INSERT INTO public.in_postgres VALUES (1)");
+    run_sql("postgres", "GRANT zoo_owner TO with_password");
+    capture_server(&sink, &properties);
+    assert_true(pg_fixture_start(&target, HF_SOURCE_DIR "/tests/servers/postgres", settings));
+    if (restore_server(&target, sink, properties, &report, &err) != HF_OK) {
+        char *text = json_dumps(report, JSON_INDENT(1));
+
+        print_error("%s\n%s\n", err.text, text ? text : "");
+        free(text);
+    }
+    assert_int_equal(err.status, HF_OK);
+    assert_true(json_is_true(json_object_get(report, "equal")));
+    world.server = target;
+    check_value("zoo", "SELECT count(*)::text FROM kinds.many_rows", "36000");
+    check_value("postgres", "SELECT count(*)::text FROM public.in_postgres", "1");
+    check_value("postgres",
+                "SELECT (rolpassword LIKE 'SCRAM-SHA-256$%')::text FROM pg_authid WHERE"
+                " rolname = 'with_password'",
+                "true");
+    check_value("postgres", "SELECT pg_has_role('with_password', 'zoo_owner', 'member')::text",
+                "true");
+    json_decref(report);
+    report = NULL;
+    assert_int_equal(restore_server(&target, sink, properties, &report, &err), HF_EXISTS);
+    world.server = source;
+    pg_fixture_stop(&target);
+    json_decref(properties);
+    memory_sink_free(sink);
+    run_sql("postgres", "DROP TABLE public.in_postgres");
+    run_sql("postgres", "DROP ROLE with_password");
+}
+
 static int start(void **state)
 {
     struct hf_error err = HF_ERROR_INIT;
@@ -797,6 +868,7 @@ int main(void)
         cmocka_unit_test(restore_unknown_locale_is_missing),
         cmocka_unit_test(restore_longest_name_works),
         cmocka_unit_test(export_script_restores_by_psql),
+        cmocka_unit_test(restore_server_into_empty_one),
     };
     static const char *const settings[] = {"fsync=off", NULL};
     int failed;
