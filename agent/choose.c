@@ -141,7 +141,7 @@ static enum hf_status prompt_failed(struct hf_error *err)
 {
     struct hf_error reason = *err;
 
-    if (reason.status != HF_USAGE)
+    if (reason.status != HF_NOT_FOUND)
         return reason.status;
     return hf_error_set(err, HF_USAGE,
                         "%s; give --passphrase-file FILE, --passphrase-command COMMAND or "

@@ -5,18 +5,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
 
-enum { ANSWER_MAX = 1024 };
+enum { ANSWER_MAX = 1024, QUESTION_MAX = 600 };
 
 static enum hf_status open_terminal(int *out, struct hf_error *err)
 {
     int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 
     if (fd < 0)
-        return hf_error_set(err, HF_USAGE, "there is no terminal to ask for it on");
+        return hf_error_set(err, HF_NOT_FOUND, "there is no terminal to ask for it on");
     *out = fd;
     return HF_OK;
 }
@@ -62,20 +63,15 @@ static enum hf_status ask_quietly(int fd, const char *question, char answer[ANSW
     return status;
 }
 
-static enum hf_status ask(const char *lead, const char *what, struct hf_secret **out,
-                          struct hf_error *err)
+static enum hf_status ask(const char *question, struct hf_secret **out, struct hf_error *err)
 {
     HF_AUTO_FD fd = -1;
-    HF_AUTO(hf_buf) question = HF_BUF_INIT;
-    const char *text;
     char answer[ANSWER_MAX];
     size_t len = 0;
     enum hf_status status;
 
     HF_TRY(open_terminal(&fd, err));
-    HF_TRY(hf_buf_printf(&question, err, "%s%s: ", lead, what));
-    HF_TRY(hf_buf_cstr(&question, &text, err));
-    status = ask_quietly(fd, text, answer, &len, err);
+    status = ask_quietly(fd, question, answer, &len, err);
     if (status == HF_OK && len == 0)
         status = hf_error_set(err, HF_USAGE, "nothing was entered");
     if (status == HF_OK)
@@ -86,7 +82,10 @@ static enum hf_status ask(const char *lead, const char *what, struct hf_secret *
 
 enum hf_status hf_prompt_secret(const char *what, struct hf_secret **out, struct hf_error *err)
 {
-    return ask("Enter ", what, out, err) == HF_OK ? HF_OK : hf_error_prefix(err, "%s", what);
+    char question[QUESTION_MAX];
+
+    (void)snprintf(question, sizeof question, "Enter %s: ", what);
+    return ask(question, out, err) == HF_OK ? HF_OK : hf_error_prefix(err, "%s", what);
 }
 
 enum hf_status hf_prompt_new_secret(const char *what, struct hf_secret **out, struct hf_error *err)
@@ -94,7 +93,8 @@ enum hf_status hf_prompt_new_secret(const char *what, struct hf_secret **out, st
     HF_AUTO_PTR(hf_secret) first = NULL;
     HF_AUTO_PTR(hf_secret) second = NULL;
 
-    if (ask("Enter ", what, &first, err) != HF_OK || ask("Again, ", what, &second, err) != HF_OK)
+    HF_TRY(hf_prompt_secret(what, &first, err));
+    if (ask("Enter it again: ", &second, err) != HF_OK)
         return hf_error_prefix(err, "%s", what);
     if (first->len != second->len || memcmp(first->data, second->data, first->len) != 0)
         return hf_error_set(err, HF_USAGE, "%s: the two entries differ", what);

@@ -7,7 +7,8 @@
 
 #include "base/secret.h"
 
-/* HF_USAGE with what to give instead when there is no terminal. what: "the passphrase of ..." */
+/* HF_NOT_FOUND when there is no terminal, HF_USAGE when nothing was entered. what: "the passphrase
+ * of ..." */
 enum hf_status hf_prompt_secret(const char *what, struct hf_secret **out,
                                 struct hf_error *err) HF_WARN_UNUSED;
 /* Asks twice; HF_USAGE when they differ. */

@@ -19,7 +19,7 @@ static enum hf_status write_plain(struct hf_session *session, const struct hf_sn
                                          .database = hf_args_value(args, HF_OPT_DATABASE)};
     struct hf_work work = {.cancel = session->cancel,
                            .observer = hf_output_observer(session->output)};
-    const char *bin_dir = hf_args_value(args, HF_OPT_BIN_DIR);
+    const char *bin_dir = hf_source_bin_dir(session, info->source);
     enum hf_status status = HF_OK;
 
     HF_TRY(hf_source_kind_find(info->kind, &kind, err));

@@ -82,7 +82,9 @@ static enum hf_status new_passphrase(const struct hf_args *args, struct hf_secre
             return hf_error_prefix(err, "%s", what);
         return (*out)->len > 0 ? HF_OK : hf_error_set(err, HF_USAGE, "%s is empty: %s", what, file);
     }
-    if (hf_prompt_new_secret(what, out, err) == HF_OK || err->status != HF_USAGE)
+    if (hf_prompt_new_secret(what, out, err) == HF_OK)
+        return HF_OK;
+    if (err->status != HF_NOT_FOUND)
         return err->status;
     reason = *err;
     return hf_error_set(err, HF_USAGE, "%s; give --new-passphrase-file FILE or --recipient KEY",

@@ -96,14 +96,14 @@ static enum hf_status restore_options(const struct hf_session *session, const ch
     return HF_OK;
 }
 
-/* The command line has the last word. */
-static enum hf_status override_config(const struct hf_args *args, struct hf_pg_config *config,
-                                      struct hf_error *err)
+/* The command line has the last word, the snapshot's source the first. */
+static enum hf_status choose_bin_dir(const struct hf_session *session, const char *source,
+                                     struct hf_pg_config *config, struct hf_error *err)
 {
-    const char *bin_dir = hf_args_value(args, HF_OPT_BIN_DIR);
+    const char *bin_dir = hf_source_bin_dir(session, source);
     char *copy;
 
-    if (!bin_dir)
+    if (!bin_dir || bin_dir == config->bin_dir)
         return HF_OK;
     HF_TRY(hf_text_copy(bin_dir, &copy, err));
     free(config->bin_dir);
@@ -136,7 +136,7 @@ static enum hf_status run_restore(struct hf_session *session, const struct hf_sn
 
     HF_TRY(hf_source_kind_find(info->kind, &kind, err));
     HF_TRY(restore_options(session, target->name, &options, err));
-    HF_TRY(override_config(session->args, &target->server->postgres, err));
+    HF_TRY(choose_bin_dir(session, info->source, &target->server->postgres, err));
     HF_TRY(hf_args_number(session->args, HF_OPT_JOBS, 1, HF_CONFIG_JOBS_MAX, &work.jobs, err));
     HF_TRY(open_snapshot(session, info, &snapshot, err));
     hf_output_begin(session->output, info->source);

@@ -94,16 +94,20 @@ enum hf_status hf_session_new_work(struct hf_session *session, struct hf_error *
     return HF_OK;
 }
 
+/* Ctrl-C reaches children and servers too, and what they then say is not the reason. */
+static bool is_interrupt(const struct hf_error *err)
+{
+    return hf_signals_interrupted() && err->status != HF_DAMAGED && err->status != HF_MISMATCH;
+}
+
 enum hf_status hf_session_cause(struct hf_session *session, struct hf_error *err)
 {
     struct hf_error cause = HF_ERROR_INIT;
 
-    if (err->status != HF_CANCELLED)
-        return err->status;
-    if (hf_cancel_cause(session->cancel, &cause) != HF_OK && cause.status != HF_CANCELLED)
+    if (is_interrupt(err))
+        return hf_error_set(err, HF_CANCELLED, "interrupted");
+    if (err->status == HF_CANCELLED && hf_cancel_cause(session->cancel, &cause) != HF_OK)
         *err = cause;
-    else if (hf_signals_interrupted())
-        (void)hf_error_set(err, HF_CANCELLED, "interrupted");
     return err->status;
 }
 

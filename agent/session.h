@@ -32,8 +32,8 @@ void hf_session_end(struct hf_session *session);
 
 /* A new piece of work: what stopped the last one is forgotten, an interrupt is not. */
 enum hf_status hf_session_new_work(struct hf_session *session, struct hf_error *err) HF_WARN_UNUSED;
-/* When err says no more than that the work was stopped: puts in its place why. Returns its
- * status. */
+/* When err says no more than that the work was stopped, or what a Ctrl-C led to: puts the reason in
+ * its place. Returns its status. */
 enum hf_status hf_session_cause(struct hf_session *session, struct hf_error *err);
 
 /* Puts the repository at hand in front of an error that does not name it yet. Returns its status.

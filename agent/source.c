@@ -126,6 +126,14 @@ enum hf_status hf_source_refuse_options(const struct hf_session *session, const 
     return HF_OK;
 }
 
+const char *hf_source_bin_dir(const struct hf_session *session, const char *name)
+{
+    const struct hf_config_source *source = hf_config_source(session->config, name);
+    const char *said = hf_args_value(session->args, HF_OPT_BIN_DIR);
+
+    return said || !source ? said : source->postgres.bin_dir;
+}
+
 enum hf_status hf_source_kind_find(const char *name, const struct hf_source_kind **out,
                                    struct hf_error *err)
 {

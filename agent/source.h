@@ -21,6 +21,10 @@ enum hf_status hf_source_prepare(const struct hf_session *session, struct hf_con
 enum hf_status hf_source_refuse_options(const struct hf_session *session, const char *name,
                                         struct hf_error *err) HF_WARN_UNUSED;
 
+/* Where pg_dump and its kin are: --bin-dir, or what the configuration says of the source of that
+ * name; NULL where neither does. Borrowed. */
+const char *hf_source_bin_dir(const struct hf_session *session, const char *name);
+
 /* The implementation of a snapshot's kind; HF_UNSUPPORTED for one this program does not know. */
 enum hf_status hf_source_kind_find(const char *name, const struct hf_source_kind **out,
                                    struct hf_error *err) HF_WARN_UNUSED;
