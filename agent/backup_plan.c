@@ -15,16 +15,20 @@ void hf_backup_plan_auto(struct hf_backup_plan *plan)
     free(plan->tasks);
 }
 
+static bool same_repository(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
 static enum hf_status add_task(struct hf_backup_plan *plan, struct hf_config_source *source,
                                const char *repository, struct hf_error *err)
 {
     struct hf_backup_task *more;
 
     for (size_t i = 0; i < plan->count; i++) {
-        bool same = plan->tasks[i].source == source && plan->tasks[i].repository == repository;
-
-        if (same) /* named twice, by a job and by itself for example */
-            return HF_OK;
+        if (plan->tasks[i].source == source &&
+            same_repository(plan->tasks[i].repository, repository))
+            return HF_OK; /* named twice, by two jobs for example */
     }
     more = realloc(plan->tasks, (plan->count + 1) * sizeof *more);
     if (!more)
