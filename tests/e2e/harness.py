@@ -233,8 +233,20 @@ class TestCase(unittest.TestCase):
                 command += ["--passphrase-file", str(key)]
         for stream in ("stdin", "stdout", "stderr"):
             options.setdefault(stream, subprocess.DEVNULL if stream == "stdin" else subprocess.PIPE)
-        return subprocess.Popen([str(HOLDFAST), *command], env=self.environment(env),
-                                cwd=options.pop("cwd", self.folder), **options)
+        process = subprocess.Popen([str(HOLDFAST), *command], env=self.environment(env),
+                                   cwd=options.pop("cwd", self.folder), **options)
+        self.addCleanup(self.end, process)
+        return process
+
+    @staticmethod
+    def end(process):
+        """Nothing that a failed test left runs on."""
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream:
+                stream.close()
 
     def finish(self, process, expect=DONE, timeout=120, began=None):
         try:

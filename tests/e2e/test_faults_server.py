@@ -1,15 +1,15 @@
 #!/usr/bin/python3
 """What goes wrong on the server's side, or between: the message says it, and nothing is stored."""
+import contextlib
 import os
 import shutil
 import signal
 import socket
 import subprocess
-import threading
 import time
 
 import harness
-from harness import DONE, FAILED, UNREACHABLE, USAGE, Server, TestCase, run
+from harness import DONE, FAILED, UNREACHABLE, TestCase, run
 
 
 class ServerFaults(TestCase):
@@ -18,7 +18,7 @@ class ServerFaults(TestCase):
         super().setUpClass()
         cls.server.create("app")
         cls.server.psql("app", """
-            CREATE TABLE t AS SELECT i, md5(i::text) FROM generate_series(1, 300000) i;
+            CREATE TABLE t AS SELECT i, md5(i::text) FROM generate_series(1, 1000000) i;
             CREATE TABLE secret_table AS SELECT 1 AS a;
             CREATE ROLE limited LOGIN PASSWORD 'the limited password';
             GRANT SELECT ON t TO limited""")
@@ -69,7 +69,7 @@ class ServerFaults(TestCase):
 
     def test_not_enough_privilege_on_a_table(self):
         self.refused(self.server.url("app", user="limited"),
-                     says=["secret_table", "permission denied|privilege"])
+                     says=["secret_table", "limited", "GRANT"])
 
     def test_server_killed_in_the_middle(self):
         self.server.psql("app", "CREATE TABLE IF NOT EXISTS more AS SELECT * FROM t")
@@ -82,7 +82,7 @@ class ServerFaults(TestCase):
                 else:
                     self.server.query("postgres", """
                         SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                        WHERE query ~* '^copy' AND pid <> pg_backend_pid()""")
+                        WHERE query ~* 'copy' AND state = 'active' AND pid <> pg_backend_pid()""")
                 result = self.finish(process, expect=UNREACHABLE, timeout=60)
                 if target:
                     self.server.start()
@@ -92,11 +92,14 @@ class ServerFaults(TestCase):
         self.assertEqual(1, len(self.snapshots()))
 
     def wait_for_copy(self):
-        for _ in range(2000):
-            if self.server.query("postgres", "SELECT 1 FROM pg_stat_activity WHERE query ~* '^copy'"
-                                             " AND state = 'active' AND pid <> pg_backend_pid()"):
-                return
-            time.sleep(0.005)
+        """Until some session reads a table for a backup."""
+        with contextlib.closing(self.server.connect()) as connection, connection.cursor() as cursor:
+            deadline = time.monotonic() + 20
+            while time.monotonic() < deadline:
+                cursor.execute("SELECT 1 FROM pg_stat_activity WHERE query ~* 'copy' "
+                               "AND state = 'active' AND pid <> pg_backend_pid()")
+                if cursor.fetchone():
+                    return
         self.fail("no COPY was seen")
 
     def bin_dir(self, **programs):
@@ -161,7 +164,8 @@ ignore_startup_parameters = extra_float_digits,options,client_encoding
             command[0:0] = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
         log = self.folder / "pgbouncer.log"
         path = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin"}
-        pooler = subprocess.Popen(command, stdout=log.open("w"), stderr=subprocess.STDOUT, env=path)
+        with log.open("w") as out:
+            pooler = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=path)
         self.addCleanup(pooler.wait)
         self.addCleanup(pooler.kill)
         for _ in range(100):

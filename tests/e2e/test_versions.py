@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The oldest and the newest supported server, and from one to the next."""
 import harness
-from harness import FAILED, UNREACHABLE, TestCase
+from harness import UNREACHABLE, TestCase
 
 
 class Versions(TestCase):
@@ -16,7 +16,9 @@ class Versions(TestCase):
         name = f"from_{source.version}"
         self.restore("zoo@latest", target.url(name), env=path)
         self.addCleanup(target.drop, name)
-        self.assert_same_database(source, "zoo", target, name)
+        # A newer server words the same views and types differently: then only the rows can agree.
+        options = [] if source.version == target.version else ["--data-only"]
+        self.assert_same_database(source, "zoo", target, name, *options)
 
     def test_13_to_13(self):
         self.carry(self.old, self.old)
@@ -42,7 +44,7 @@ class Versions(TestCase):
         self.backup(self.new.url("modern"), env=path)
         before = self.middle.databases()
         self.hf("restore", "modern@latest", "--to", self.middle.url("modern"), env=path,
-                expect=FAILED, says=["PostgreSQL 15", "older", "18"])
+                expect=UNREACHABLE, says=["PostgreSQL 15", "older", "18"])
         self.assertEqual(before, self.middle.databases())
 
     def test_pg_dump_older_than_the_server(self):
