@@ -4,6 +4,7 @@
 #include "base/random.h"
 #include "formats/postgres/lock.h"
 #include "formats/postgres/quote.h"
+#include "formats/postgres/toc.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -15,7 +16,7 @@
 /* Longest wait for a pg_dump that does not show up, or shows up and takes no more locks. */
 #define SHOW_NS (10 * HF_NS_PER_S)
 #define STALL_NS (3 * HF_NS_PER_S)
-enum { LOOK_MS = 20, PIECE = 64 * 1024, APP_NAME = 48 };
+enum { LOOK_MS = 20, PIECE = 64 * 1024, KEPT_MAX = 64 << 20, APP_NAME = 48 };
 
 struct hf_pg_schema_dump {
     const struct hf_pg_capture *capture;
@@ -158,8 +159,10 @@ enum hf_status hf_pg_schema_dump_start(const struct hf_pg_capture *capture,
     return HF_OK;
 }
 
+/* What is kept of an archive, to see that it is whole; *out_kept is cut off where it is larger. */
 static enum hf_status move_output(struct hf_pg_schema_dump *dump, struct hf_sink_stream *stream,
-                                  uint64_t *out_bytes, struct hf_error *err)
+                                  struct hf_buf *out_kept, uint64_t *out_bytes,
+                                  struct hf_error *err)
 {
     const struct hf_sink *sink = dump->capture->sink;
     HF_AUTO_FREE uint8_t *piece = malloc(PIECE);
@@ -173,7 +176,26 @@ static enum hf_status move_output(struct hf_pg_schema_dump *dump, struct hf_sink
             return HF_OK;
         HF_TRY(sink->write(stream, piece, got, err));
         *out_bytes += got;
+        if (*out_bytes <= KEPT_MAX)
+            HF_TRY(hf_buf_append(out_kept, piece, got, err));
     }
+}
+
+/* A pg_dump that ended well may still have written to a wrapper that did not. */
+static enum hf_status check_whole(const struct hf_buf *archive, uint64_t bytes,
+                                  struct hf_error *err)
+{
+    HF_AUTO_PTR(hf_pg_toc) toc = NULL;
+
+    if (bytes == 0)
+        return hf_error_set(err, HF_FAILED, "pg_dump ended well but wrote nothing");
+    if (bytes > KEPT_MAX)
+        return HF_OK;
+    if (hf_pg_toc_parse(archive->data, archive->len, &toc, err) == HF_OK)
+        return HF_OK;
+    if (err->status == HF_DAMAGED)
+        err->status = HF_FAILED;
+    return hf_error_prefix(err, "pg_dump ended well but wrote no whole archive");
 }
 
 /* When the server went away pg_dump only says that a query failed; our connection knows. */
@@ -191,17 +213,16 @@ static enum hf_status explain(const struct hf_pg_schema_dump *dump, struct hf_er
 static enum hf_status take(struct hf_pg_schema_dump *dump, struct hf_sink_stream *stream,
                            struct hf_error *err)
 {
+    HF_AUTO(hf_buf) kept = HF_BUF_INIT;
     struct hf_process *process;
     uint64_t bytes = 0;
 
-    HF_TRY(move_output(dump, stream, &bytes, err));
+    HF_TRY(move_output(dump, stream, &kept, &bytes, err));
     process = dump->process;
     dump->process = NULL;
     if (hf_process_finish(process, err) != HF_OK)
         return explain(dump, err);
-    if (bytes == 0)
-        return hf_error_set(err, HF_FAILED, "pg_dump wrote nothing");
-    return HF_OK;
+    return check_whole(&kept, bytes, err);
 }
 
 enum hf_status hf_pg_schema_dump_take(struct hf_pg_schema_dump *dump, struct hf_error *err)
