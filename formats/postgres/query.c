@@ -19,7 +19,7 @@ enum { PROBE_MS = 2000, CANCEL_TEXT = 256 };
  */
 static bool answers(int socket_fd)
 {
-    struct sockaddr_storage peer;
+    struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
     socklen_t len = sizeof peer;
     struct pollfd wait;
     bool reached;

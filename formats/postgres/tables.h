@@ -21,13 +21,13 @@ struct hf_pg_table {
     Oid oid;
     Oid parent; /* of a partition, or owner table of a sequence, or 0 */
     enum hf_pg_kind kind;
+    uint32_t part_blocks; /* blocks a part; 0: one part */
     char *schema, *name;
     char *extension;           /* that it belongs to, or NULL */
     char *where;               /* condition of an extension's configuration table, or NULL */
     struct hf_strings columns; /* those COPY takes: live and not generated, in their order */
     uint64_t bytes;            /* on disk, TOAST included */
     uint64_t blocks;           /* of the table itself */
-    uint32_t part_blocks;      /* blocks a part; 0: one part */
     unsigned parts;            /* at least 1 where rows are taken */
     bool heap, unlogged, populated;
     bool readable;      /* by privileges */

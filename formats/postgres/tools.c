@@ -214,15 +214,15 @@ void hf_pg_command_free(struct hf_pg_command *command)
     command->password = NULL;
 }
 
-static enum hf_status keep_password(struct hf_pg_command *command, const char *password,
+/* "PGPASSWORD=…" put together in locked memory: nowhere else may a copy of it stay behind. */
+static enum hf_status keep_password(struct hf_pg_command *command, const struct hf_secret *password,
                                     struct hf_error *err)
 {
-    static const char variable[] = "PGPASSWORD=";
-    size_t len = sizeof variable - 1 + strlen(password);
+    static const char variable[] = {'P', 'G', 'P', 'A', 'S', 'S', 'W', 'O', 'R', 'D', '='};
 
-    HF_TRY(hf_secret_new(NULL, len, &command->password, err));
-    memcpy(command->password->data, variable, sizeof variable - 1);
-    memcpy(command->password->data + sizeof variable - 1, password, strlen(password));
+    HF_TRY(hf_secret_new(NULL, sizeof variable + password->len, &command->password, err));
+    memcpy(command->password->data, variable, sizeof variable);
+    memcpy(command->password->data + sizeof variable, password->data, password->len);
     return HF_OK;
 }
 
@@ -240,7 +240,7 @@ enum hf_status hf_pg_command_init(struct hf_pg_command *command, const char *pat
     HF_TRY(hf_pg_command_add(command, err, "--dbname=%s", conninfo));
     HF_TRY(hf_pg_command_add(command, err, "--no-password"));
     password = address->password ? address->password : inside;
-    return password ? keep_password(command, hf_secret_text(password), err) : HF_OK;
+    return password ? keep_password(command, password, err) : HF_OK;
 }
 
 enum hf_status hf_pg_command_add(struct hf_pg_command *command, struct hf_error *err,

@@ -100,7 +100,7 @@ static void sort(struct memory_sink *sink)
 {
     if (sink->sorted)
         return;
-    qsort(sink->streams, sink->count, sizeof *sink->streams, by_name);
+    qsort(sink->streams, sink->count, sizeof(struct hf_sink_stream *), by_name);
     for (size_t i = 0; i < sink->count; i++)
         describe(sink->streams[i]);
     sink->sorted = true;

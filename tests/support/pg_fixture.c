@@ -54,15 +54,19 @@ bool pg_fixture_start_server(struct pg_fixture *fixture, const char *const *sett
 
 bool pg_fixture_start(struct pg_fixture *fixture, const char *script, const char *const *settings)
 {
+    const char *version = getenv("HOLDFAST_TEST_POSTGRES"); /* NOLINT(concurrency-mt-unsafe) */
+
+    if (!version)
+        version = "15";
     (void)strcpy(fixture->folder, "/tmp/hf-pg-XXXXXX");
     if (!mkdtemp(fixture->folder) || chmod(fixture->folder, 0755) != 0)
         return false;
     (void)snprintf(fixture->script, sizeof fixture->script, "%s", script);
     (void)snprintf(fixture->server, sizeof fixture->server, "%s/pg", fixture->folder);
     (void)snprintf(fixture->socket, sizeof fixture->socket, "%s/s", fixture->server);
-    if (pg_fixture_run((const char *const[]){fixture->script, "fetch", "15", NULL}) == 0 &&
+    if (pg_fixture_run((const char *const[]){fixture->script, "fetch", version, NULL}) == 0 &&
         pg_fixture_run(
-            (const char *const[]){fixture->script, "init", fixture->server, "15", NULL}) == 0 &&
+            (const char *const[]){fixture->script, "init", fixture->server, version, NULL}) == 0 &&
         pg_fixture_start_server(fixture, settings))
         return true;
     pg_fixture_stop(fixture);

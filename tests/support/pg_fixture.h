@@ -1,4 +1,7 @@
-/* A private PostgreSQL 15 for tests: made by tests/servers/postgres, ended with the test. */
+/*
+ * A private PostgreSQL for tests: made by tests/servers/postgres, ended with the test. It is a 15,
+ * or what HOLDFAST_TEST_POSTGRES says; 18 needs the folder of its clients in PATH.
+ */
 #ifndef HF_TESTS_PG_FIXTURE_H
 #define HF_TESTS_PG_FIXTURE_H
 

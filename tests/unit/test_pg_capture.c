@@ -266,7 +266,7 @@ static void capture_a_large_table_is_split_and_whole(void **state)
         "INSERT INTO toasty SELECT i, repeat('y', 50000) FROM generate_series(1, 300) i;"
         "CREATE TABLE none (); INSERT INTO none SELECT FROM generate_series(1, 30000)");
     run_init(&run, &server, "large");
-    run.config.split = 512 * 1024;
+    run.config.split = 524288;
     assert_ok(run_capture(&run), &run.err);
     parts = (unsigned)json_integer_value(
         json_object_get(memory_sink_find(run.sink, "large/data/public.t/0000")->attrs, "parts"));

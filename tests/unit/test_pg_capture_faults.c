@@ -152,8 +152,8 @@ static const char *const changes[] = {
     "ALTER TABLE comes RENAME TO went",
     "BEGIN; TRUNCATE refilled; INSERT INTO refilled SELECT generate_series(1, 1000); COMMIT",
     "ALTER TABLE altered ADD y int; ALTER TABLE altered DROP y",
-    "BEGIN; ALTER TABLE one RENAME TO other; ALTER TABLE two RENAME TO one;"
-    "ALTER TABLE other RENAME TO two; COMMIT",
+    "DO $$ BEGIN ALTER TABLE one RENAME TO x; ALTER TABLE two RENAME TO one; END $$",
+    "DO $$ BEGIN ALTER TABLE one RENAME TO two; ALTER TABLE x RENAME TO one; END $$",
     "DROP TABLE went",
 };
 
@@ -199,7 +199,6 @@ static void capture_while_tables_change_is_of_one_moment(void **state)
         assert_int_equal(memory_sink_find(run.sink, "churn/data/public.refilled/0000")->records,
                          1000);
         assert_int_equal(memory_sink_find(run.sink, "churn/data/public.altered/0000")->records, 1);
-        assert_true(run_has(&run, "churn/data/public.one/0000"));
         run_done(&run);
     }
     atomic_store(&shared.stop, true);
