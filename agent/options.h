@@ -73,14 +73,14 @@ enum hf_option_group {
 enum hf_completes { HF_COMPLETES_NOTHING, HF_COMPLETES_FILE, HF_COMPLETES_DIRECTORY };
 
 struct hf_option {
-    const char *name; /* without the dashes */
-    char letter;      /* or 0 */
-    enum hf_option_takes takes;
-    enum hf_option_group group;
+    const char *name;  /* without the dashes */
     const char *value; /* how help names the value, or NULL */
     const char *help;
-    enum hf_completes completes;
     const char *words; /* the values there are, separated by spaces, or NULL */
+    enum hf_option_takes takes;
+    enum hf_option_group group;
+    enum hf_completes completes;
+    char letter; /* or 0 */
     bool hidden;
 };
 
