@@ -4,6 +4,8 @@
  *   make_repo init      DIR PASSPHRASE-FILE              new, with a cheap Argon2id
  *   make_repo backup    DIR PASSPHRASE-FILE SOURCE FILES one stream for each file below FILES
  *   make_repo restore   DIR PASSPHRASE-FILE SNAPSHOT OUT one file for each stream
+ *   make_repo restore-identity DIR IDENTITY-FILE SNAPSHOT OUT
+ *   make_repo check     DIR PASSPHRASE-FILE              with all data
  *   make_repo writer    DIR PASSPHRASE-FILE NEW-PASSPHRASE-FILE
  *   make_repo recipient DIR PASSPHRASE-FILE IDENTITY-FILE (written)
  *   make_repo rotate    DIR PASSPHRASE-FILE
@@ -15,6 +17,7 @@
 #include "base/text.h"
 #include "storage/local/local.h"
 #include "storage/repository/backup.h"
+#include "storage/repository/check.h"
 #include "storage/repository/keys.h"
 #include "storage/repository/snapshot.h"
 
@@ -183,6 +186,15 @@ static enum hf_status restore(struct hf_repo *repo, const char *name, const char
     return HF_OK;
 }
 
+static enum hf_status check(struct hf_repo *repo, struct hf_error *err)
+{
+    const struct hf_check_options options = {.read_percent = 100};
+    struct hf_check_report report;
+    enum hf_status status = hf_check_repo(repo, &options, &report, err);
+    hf_check_report_free(&report);
+    return status;
+}
+
 static enum hf_status add_writer(struct hf_repo *repo, const char *passphrase_file,
                                  struct hf_error *err)
 {
@@ -213,8 +225,10 @@ static enum hf_status work(struct hf_repo *repo, const char *verb, char **args, 
     uint32_t generation;
     if (strcmp(verb, "backup") == 0 && count == 2)
         return backup(repo, args[0], args[1], err);
-    if (strcmp(verb, "restore") == 0 && count == 2)
+    if (strncmp(verb, "restore", 7) == 0 && count == 2)
         return restore(repo, args[0], args[1], err);
+    if (strcmp(verb, "check") == 0 && count == 0)
+        return check(repo, err);
     if (strcmp(verb, "writer") == 0 && count == 1)
         return add_writer(repo, args[0], err);
     if (strcmp(verb, "recipient") == 0 && count == 1)
@@ -233,7 +247,9 @@ static enum hf_status run(int argc, char **argv, struct hf_error *err)
         return hf_error_set(err, HF_USAGE, "make_repo: see the head of make_repo.c");
     HF_TRY(hf_crypto_init(err));
     HF_TRY(hf_secret_read_file(argv[3], &passphrase, err));
-    const struct hf_credential credential = {.passphrase = passphrase};
+    bool by_identity = strcmp(argv[1], "restore-identity") == 0;
+    const struct hf_credential credential = {.passphrase = by_identity ? NULL : passphrase,
+                                             .identity = by_identity ? passphrase : NULL};
     bool init = strcmp(argv[1], "init") == 0;
     HF_TRY(hf_local_open(argv[2], init ? HF_LOCAL_CREATE : HF_LOCAL_OPEN, &store, err));
     if (init) {
