@@ -25,7 +25,7 @@ struct hf_block_cache {
 enum hf_status hf_block_cache_new(struct hf_repo *repo, size_t count, size_t block_size,
                                   struct hf_block_cache **out, struct hf_error *err)
 {
-    struct hf_block_cache *cache = calloc(1, sizeof *cache + count * sizeof cache->blocks[0]);
+    struct hf_block_cache *cache = calloc(1, sizeof *cache + count * sizeof(struct hf_block *));
     if (!cache)
         return hf_error_memory(err);
     cache->repo = repo;

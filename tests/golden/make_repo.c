@@ -266,6 +266,6 @@ int main(int argc, char **argv)
     struct hf_error err = HF_ERROR_INIT;
     if (run(argc, argv, &err) == HF_OK)
         return 0;
-    fprintf(stderr, "%s\n", err.text);
+    (void)fprintf(stderr, "%s\n", err.text);
     return hf_status_exit_code(err.status);
 }

@@ -33,7 +33,7 @@ static struct hf_reflist_root build(struct shelf *shelf, uint32_t count, uint32_
     struct hf_reflist_root root;
     for (uint32_t i = count; i-- > 0;) {
         char name[32];
-        snprintf(name, sizeof name, "data/public.t%06u", i);
+        (void)snprintf(name, sizeof name, "data/public.t%06u", i);
         add(&catalog, name, i == changed ? i + 1 : i);
     }
     assert_int_equal(hf_catalog_write(&catalog, shelf_store, shelf, &root, &err), HF_OK);

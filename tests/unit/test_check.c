@@ -96,7 +96,7 @@ static void unreadable(struct hf_repo *repo, const char *id, const struct fixtur
         char text[64];
         if (fixture_read(hf_snapshot_feed(snapshot), &streams[i], &err) == HF_OK)
             continue;
-        snprintf(text, sizeof text, "%.8s:%s", id, streams[i].name);
+        (void)snprintf(text, sizeof text, "%.8s:%s", id, streams[i].name);
         json_array_append_new(out, json_string(text));
     }
     hf_snapshot_close(snapshot);

@@ -210,7 +210,7 @@ static struct fixture_stream turns[TURNS];
 static void make_turns(struct fixture *fixture, char id[HF_SNAPSHOT_ID_TEXT])
 {
     for (size_t i = 0; i < TURNS; i++) {
-        snprintf(turn_names[i], sizeof turn_names[i], "s%02zu", i);
+        (void)snprintf(turn_names[i], sizeof turn_names[i], "s%02zu", i);
         turns[i] =
             (struct fixture_stream){turn_names[i], HF_STREAM_BYTES, 3 * MIB, (uint32_t)(100 + i)};
     }
@@ -284,7 +284,7 @@ static void feed_tiny_streams_cost_few_requests(void **state)
     char(*names)[16] = calloc(TINY, sizeof *names);
     struct fixture_stream *tiny = calloc(TINY, sizeof *tiny);
     for (uint32_t i = 0; i < TINY; i++) {
-        snprintf(names[i], sizeof names[i], "t%06u", i);
+        (void)snprintf(names[i], sizeof names[i], "t%06u", i);
         tiny[i] = (struct fixture_stream){names[i], HF_STREAM_ROWS, 200 + i % 300, i};
     }
     fixture_open(&fixture);
