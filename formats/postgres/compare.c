@@ -268,6 +268,14 @@ static enum hf_status compare_matviews(struct hf_pg_job *job, struct hf_pg *pg,
     return HF_OK;
 }
 
+static bool is_utf8_archive(const struct hf_pg_toc *toc)
+{
+    for (size_t i = 0; i < toc->count; i++)
+        if (strcmp(toc->entries[i].desc, "ENCODING") == 0)
+            return strstr(toc->entries[i].defn, "'UTF8'") != NULL;
+    return false;
+}
+
 /* The restored database's schema, by the same program and flags as the captured one's. */
 static enum hf_status dump_schema(struct hf_pg_job *job, int fd, struct hf_error *err)
 {
@@ -284,6 +292,8 @@ static enum hf_status dump_schema(struct hf_pg_job *job, int fd, struct hf_error
     HF_TRY(hf_pg_command_add(&command, err, "--format=custom"));
     HF_TRY(hf_pg_command_add(&command, err, "--compress=0"));
     HF_TRY(hf_pg_command_add(&command, err, "--schema-only"));
+    if (is_utf8_archive(job->input.toc))
+        HF_TRY(hf_pg_command_add(&command, err, "--encoding=UTF8"));
     HF_TRY(hf_pg_command_start(&command, &io, &process, err));
     return hf_process_finish(process, err);
 }

@@ -199,13 +199,13 @@ static enum hf_status put_all(struct hf_pg_script *s, struct hf_error *err)
     HF_TRY(put_head(s, err));
     HF_TRY(put_schemas(s, err));
     HF_TRY(hf_pg_script_stage(s, HF_PG_STAGE_PRE_DATA, err));
+    /* names are UTF-8 here, whatever the schema is in; COPY says its rows' encoding itself */
+    HF_TRY(hf_pg_script_put(s, err, "SET client_encoding = 'UTF8';\n"));
     hf_observe_expect(s->work->observer, s->input.bytes, s->input.tables_count);
     for (size_t i = 0; i < s->input.tables_count; i++)
         HF_TRY(put_table(s, &s->input.tables[i], err));
-    /* the session of a script may be a client's of any encoding, and of any settings for bytea */
-    HF_TRY(hf_pg_script_put(s, err,
-                            "SET client_encoding = 'UTF8';\nSET standard_conforming_strings = on;\n"
-                            "SET search_path = '';\n"));
+    HF_TRY(
+        hf_pg_script_put(s, err, "SET standard_conforming_strings = on;\nSET search_path = '';\n"));
     HF_TRY(hf_pg_script_rows(s, "sequences", put_sequence, err));
     HF_TRY(hf_pg_script_large_objects(s, err));
     HF_TRY(hf_pg_script_stage(s, HF_PG_STAGE_POST_DATA, err));

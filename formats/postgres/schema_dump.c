@@ -43,6 +43,8 @@ static enum hf_status start(struct hf_pg_schema_dump *dump, struct hf_error *err
     HF_TRY(hf_pg_command_add(&command, err, "--format=custom"));
     HF_TRY(hf_pg_command_add(&command, err, "--compress=0"));
     HF_TRY(hf_pg_command_add(&command, err, "--schema-only"));
+    if (!capture->leader->ascii) /* names in the archive, and in its options, are as ours are */
+        HF_TRY(hf_pg_command_add(&command, err, "--encoding=UTF8"));
     HF_TRY(hf_pg_command_add(&command, err, "--snapshot=%s", capture->snapshot));
     HF_TRY(hf_pg_command_add(&command, err, "--lock-wait-timeout=%u",
                              hf_pg_lock_seconds(capture->config) * 1000));

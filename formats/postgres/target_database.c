@@ -62,14 +62,16 @@ enum hf_status hf_pg_target_open(struct hf_pg_job *job, struct hf_error *err)
 
 static enum hf_status drop_database(struct hf_pg *pg, const char *name, struct hf_error *err)
 {
-    HF_AUTO(hf_buf) sql = HF_BUF_INIT;
+    struct hf_error ignored = HF_ERROR_INIT;
+    HF_AUTO(hf_buf) quoted = HF_BUF_INIT;
     const char *text;
 
-    HF_TRY(hf_buf_append_str(&sql, "DROP DATABASE IF EXISTS ", err));
-    HF_TRY(hf_pg_quote_ident(&sql, name, err));
-    HF_TRY(hf_buf_append_str(&sql, " WITH (FORCE)", err));
-    HF_TRY(hf_buf_cstr(&sql, &text, err));
-    return hf_pg_run(pg, text, err);
+    HF_TRY(hf_pg_quote_ident(&quoted, name, err));
+    HF_TRY(hf_buf_cstr(&quoted, &text, err));
+    /* a template cannot be dropped; where there is no such database the next statement is content
+     */
+    (void)!hf_pg_runf(pg, &ignored, "ALTER DATABASE %s IS_TEMPLATE false", text);
+    return hf_pg_runf(pg, err, "DROP DATABASE IF EXISTS %s WITH (FORCE)", text);
 }
 
 /* A database with subscriptions cannot be dropped; theirs were never connected to anything. */

@@ -35,8 +35,8 @@ static void psql(const char *database, const char *option, const char *what)
     const char *const argv[] = {"psql", "-X",   "-q",   "-v", "ON_ERROR_STOP=1",
                                 "-d",   target, option, what, NULL};
 
-    (void)snprintf(target, sizeof target, "%.255s dbname='%.100s'", world.server.conninfo,
-                   database);
+    (void)snprintf(target, sizeof target, "%.255s client_encoding=UTF8 dbname='%.100s'",
+                   world.server.conninfo, database);
     assert_int_equal(pg_fixture_run(argv), 0);
 }
 
@@ -279,6 +279,85 @@ static void restore_missing_roles_are_created(void **state)
     memory_sink_free(sink);
     run_sql("postgres", "DROP DATABASE roles_copy");
     run_sql("postgres", "DROP ROLE gone_owner, \"Gone Reader\", gone_lo");
+}
+
+/* Names in another encoding, chosen by name, and a locale of ICU. */
+static void restore_names_of_any_encoding_are_found(void **state)
+{
+    char *tables[] = {(char *)"public.\xc3\x84pfel"};
+    struct memory_sink *sink = NULL;
+    json_t *properties = NULL;
+    struct trip trip = {.options = {.target = "latin_copy"}};
+
+    (void)state;
+    run_sql("postgres", "CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C'"
+                        " LC_CTYPE 'C'");
+    run_sql("latin", "CREATE TABLE public.\"\xc3\x84pfel\" "
+                     "(\"\xc3\xb6\" text); INSERT INTO"
+                     " public.\"\xc3\x84pfel\" VALUES ('\xc3\xbc'); CREATE TABLE public.other ()");
+    capture("latin", &sink, &properties);
+    trip.feed = memory_sink_feed(sink);
+    trip.properties = properties;
+    trip.options.tables = (struct hf_strings){.items = tables, .count = 1};
+    expect_equal(&trip);
+    check_value("latin_copy", "SELECT \"\xc3\xb6\" FROM public.\"\xc3\x84pfel\"", "\xc3\xbc");
+    json_decref(trip.report);
+    json_decref(properties);
+    memory_sink_free(sink);
+    run_sql("postgres", "DROP DATABASE latin");
+    run_sql("postgres", "DROP DATABASE latin_copy");
+}
+
+static void restore_icu_locale_is_kept(void **state)
+{
+    struct memory_sink *sink = NULL;
+    json_t *properties = NULL;
+    struct trip trip = {.options = {.target = "icu_copy"}};
+
+    (void)state;
+    run_sql("postgres", "CREATE DATABASE icu TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE"
+                        " 'de-u-co-phonebk' IS_TEMPLATE true");
+    capture("icu", &sink, &properties);
+    trip.feed = memory_sink_feed(sink);
+    trip.properties = properties;
+    expect_equal(&trip);
+    check_value("postgres",
+                "SELECT concat_ws('|', datlocprovider, daticulocale, datistemplate) FROM"
+                " pg_catalog.pg_database WHERE datname = 'icu_copy'",
+                "i|de-u-co-phonebk|t");
+    json_decref(trip.report);
+    json_decref(properties);
+    memory_sink_free(sink);
+    run_sql("postgres", "ALTER DATABASE icu IS_TEMPLATE false");
+    run_sql("postgres", "ALTER DATABASE icu_copy IS_TEMPLATE false");
+    run_sql("postgres", "DROP DATABASE icu");
+    run_sql("postgres", "DROP DATABASE icu_copy");
+}
+
+/* A view whose function trusts the search path is refreshed under the database's own. */
+static void restore_matview_of_search_path_is_populated(void **state)
+{
+    struct memory_sink *sink = NULL;
+    json_t *properties = NULL;
+    struct trip trip = {.options = {.target = "path_copy"}};
+
+    (void)state;
+    run_sql("postgres", "CREATE DATABASE path");
+    run_sql("path", "CREATE SCHEMA app; CREATE TABLE app.t (a int); INSERT INTO app.t VALUES (5);"
+                    " CREATE FUNCTION app.f() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN"
+                    " (SELECT a FROM t); END'; ALTER DATABASE path SET search_path = app");
+    run_sql("path", "CREATE MATERIALIZED VIEW app.m AS SELECT app.f() AS a");
+    capture("path", &sink, &properties);
+    trip.feed = memory_sink_feed(sink);
+    trip.properties = properties;
+    expect_equal(&trip);
+    assert_true(notes_mention(&trip, "search path"));
+    check_value("path_copy", "SELECT a::text FROM app.m", "5");
+    json_decref(trip.report);
+    json_decref(properties);
+    memory_sink_free(sink);
+    run_sql("postgres", "DROP DATABASE path");
+    run_sql("postgres", "DROP DATABASE path_copy");
 }
 
 /* Names that are taken. */
@@ -850,6 +929,9 @@ int main(void)
         cmocka_unit_test(restore_zoo_is_equal),
         cmocka_unit_test(restore_properties_are_kept),
         cmocka_unit_test(restore_missing_roles_are_created),
+        cmocka_unit_test(restore_names_of_any_encoding_are_found),
+        cmocka_unit_test(restore_icu_locale_is_kept),
+        cmocka_unit_test(restore_matview_of_search_path_is_populated),
         cmocka_unit_test(restore_taken_name_is_refused),
         cmocka_unit_test(restore_replace_keeps_old_aside),
         cmocka_unit_test(restore_replace_in_use_is_busy_and_names_who),
