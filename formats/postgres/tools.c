@@ -105,6 +105,13 @@ static enum hf_status ask_version(const char *path, struct hf_cancel *cancel,
     return hf_process_finish_code(finished, &code, words, err);
 }
 
+static enum hf_status add_candidate(struct candidates *list, const char *path, const char *version,
+                                    struct hf_error *err)
+{
+    HF_TRY(hf_strings_add(&list->versions, version, err));
+    return hf_strings_add(&list->paths, path, err);
+}
+
 /* Adds the program if it is there, is new to the list and tells its version. */
 static enum hf_status consider(struct candidates *list, const char *folder, const char *name,
                                struct hf_cancel *cancel, struct hf_error *err)
@@ -113,7 +120,7 @@ static enum hf_status consider(struct candidates *list, const char *folder, cons
     HF_AUTO_FREE char *version = NULL;
     char real[PATH_MAX];
     char text[VERSION_MAX] = "";
-    struct hf_error ignored = HF_ERROR_INIT;
+    struct hf_error why = HF_ERROR_INIT;
 
     HF_TRY(hf_text_format(&path, err, "%s/%s", folder, name));
     if (access(path, X_OK) != 0 || !realpath(path, real) || hf_strings_contain(&list->paths, real))
@@ -121,12 +128,15 @@ static enum hf_status consider(struct candidates *list, const char *folder, cons
     /* Debian's wrapper picks a version by the cluster that it takes us to speak to. */
     if (strstr(real, "pg_wrapper") || list->paths.count == CANDIDATES_MAX)
         return HF_OK;
-    if (ask_version(path, cancel, text, &ignored) != HF_OK)
-        return ignored.status == HF_CANCELLED ? hf_cancel_check(cancel, err) : HF_OK;
-    if (!hf_pg_tool_parse_version(text, &list->majors[list->paths.count], &version, err))
-        return HF_OK;
-    HF_TRY(hf_strings_add(&list->versions, version, err));
-    return hf_strings_add(&list->paths, real, err);
+    if (ask_version(path, cancel, text, &why) == HF_CANCELLED)
+        return hf_cancel_check(cancel, err);
+    if (why.status == HF_OK &&
+        hf_pg_tool_parse_version(text, &list->majors[list->paths.count], &version, &why))
+        return add_candidate(list, real, version, err);
+    /* A program that cannot be run is none; what we lack ourselves is another matter. */
+    if (why.status == HF_NO_MEMORY)
+        *err = why;
+    return why.status == HF_NO_MEMORY ? HF_NO_MEMORY : HF_OK;
 }
 
 static enum hf_status search_path(struct candidates *list, const char *name,
