@@ -117,6 +117,7 @@ static enum hf_status await_locks(const struct hf_pg_schema_dump *dump, bool *ou
     uint64_t wanted = locks_wanted(&dump->capture->tables);
     struct sight last = {.there = false};
     int64_t changed = hf_clock_monotonic();
+    int64_t deadline = changed + hf_pg_lock_seconds(dump->capture->config) * HF_NS_PER_S;
 
     while (wanted > 0) {
         struct sight now;
@@ -132,7 +133,7 @@ static enum hf_status await_locks(const struct hf_pg_schema_dump *dump, bool *ou
             return HF_OK;
         if (now.there != last.there || now.locks != last.locks || now.waiting)
             changed = time;
-        if (time - changed > (now.there && now.locks > 0 ? STALL_NS : SHOW_NS))
+        if (time > deadline || time - changed > (now.there && now.locks > 0 ? STALL_NS : SHOW_NS))
             return HF_OK;
         last = now;
         HF_TRY(pause_looking(dump->capture->work->cancel, err));

@@ -261,7 +261,7 @@ static void capture_alter_before_pg_dump_locks_begins_anew(void **state)
     pg_do(&server, "gap", "CREATE TABLE t (x int); INSERT INTO t VALUES (1)");
     check_folder(folder);
     (void)snprintf(script, sizeof script,
-                   "q() { %s/psql -XAtq '%s dbname=gap' -c \"$1\"; }\n"
+                   "q() { env -u PGAPPNAME %s/psql -XAtq '%s dbname=gap' -c \"$1\"; }\n"
                    "if [ \"$1\" != --version ] && [ ! -e %s/done ]; then\n"
                    "  touch %s/done\n"
                    "  q 'ALTER TABLE t ADD y int' </dev/null >/dev/null 2>&1 &\n"
