@@ -1,13 +1,37 @@
 #include "base/json.h"
 
-#include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdlib.h>
 
-/* jansson says seldom that it had no memory, and what is then called damage would be acted upon:
- * errno, cleared before the call, is what tells. */
+/* jansson says seldom that it had no memory: it leaves out a character and goes on, or calls it
+ * damage, and either would be acted upon. So its allocations go through here; what each thread's
+ * call saw is the thread's own. errno would not do: jansson clears it. */
+static _Thread_local bool no_memory;
+
+static void *allocate(size_t size)
+{
+    void *block = malloc(size);
+    if (!block)
+        no_memory = true;
+    return block;
+}
+
+static void watch_allocations(void)
+{
+    json_set_alloc_funcs(allocate, free);
+}
+
+static void begin(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, watch_allocations);
+    no_memory = false;
+}
+
 static bool was_memory(void)
 {
-    return errno == ENOMEM;
+    return no_memory;
 }
 
 /* Object texts may hold secrets, so jansson's words, which quote them, are not passed on. */
@@ -20,13 +44,17 @@ enum hf_status hf_json_parse_object(const void *data, size_t len, size_t max, co
     if (len > max)
         return hf_error_set(err, HF_DAMAGED, "%s: %zu bytes of JSON where at most %zu are expected",
                             what, len, max);
-    errno = 0;
+    begin();
     json = json_loadb(data ? data : "", len, JSON_REJECT_DUPLICATES, &where);
     if (!json) {
         if (was_memory())
             return hf_error_memory(err);
         return hf_error_set(err, HF_DAMAGED, "%s: not valid JSON at line %d, column %d", what,
                             where.line, where.column);
+    }
+    if (was_memory()) { /* a string may lack what there was no room for */
+        json_decref(json);
+        return hf_error_memory(err);
     }
     if (!json_is_object(json)) {
         json_decref(json);
@@ -59,9 +87,9 @@ enum hf_status hf_json_dump(const json_t *json, struct hf_buf *out, struct hf_er
     size_t before = out->len;
     int failed;
 
-    errno = 0;
+    begin();
     failed = json_dump_callback(json, dump_piece, &dump, JSON_COMPACT | JSON_SORT_KEYS);
-    if (failed == 0 && dump.status == HF_OK)
+    if (failed == 0 && dump.status == HF_OK && !was_memory())
         return HF_OK;
     out->len = before;
     if (dump.status != HF_OK)
@@ -77,12 +105,14 @@ enum hf_status hf_json_pack(json_t **out, struct hf_error *err, const char *form
     json_t *json;
     va_list args;
 
-    errno = 0;
+    begin();
     va_start(args, format);
     json = json_vpack_ex(&why, 0, format, args);
     va_end(args);
-    if (!json && was_memory())
+    if (was_memory()) {
+        json_decref(json);
         return hf_error_memory(err);
+    }
     if (!json)
         return hf_error_set(err, HF_FAILED, "a JSON object cannot be made: %s", why.text);
     *out = json;

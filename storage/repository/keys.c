@@ -68,6 +68,31 @@ static enum hf_status take_recipient(const struct hf_key_new *key, uint8_t pk[HF
     return HF_OK;
 }
 
+/* One passphrase for two keys would open whichever comes first: a reader might find himself a
+ * writer. */
+static enum hf_status check_passphrase_new(const struct hf_key_records *records,
+                                           const struct hf_secret *passphrase, struct hf_error *err)
+{
+    for (size_t i = 0; passphrase && i < records->count; i++) {
+        const struct hf_key_record *record = &records->items[i];
+        HF_AUTO_PTR(hf_secret) plain = NULL;
+        struct hf_error why = HF_ERROR_INIT;
+        char id[HF_KEY_ID_TEXT];
+        if (record->kind != HF_KEY_PASSPHRASE)
+            continue;
+        enum hf_status status = hf_key_record_unwrap(record, passphrase, &plain, &why);
+        hf_hex(id, record->id, sizeof record->id);
+        if (status == HF_OK)
+            return hf_error_set(err, HF_EXISTS, "the passphrase opens key %s already; take another",
+                                id);
+        if (status != HF_DENIED) {
+            *err = why;
+            return status;
+        }
+    }
+    return HF_OK;
+}
+
 static enum hf_status check_room(const struct hf_key_records *records, const uint8_t *recipient_pk,
                                  struct hf_error *err)
 {
@@ -99,6 +124,7 @@ enum hf_status hf_key_add(struct hf_repo *repo, const struct hf_key_new *key,
     HF_TRY(hf_keys_begin(repo, "key add", &lease, err));
     HF_TRY(hf_key_records_load(repo->store, repo->header.id, &records, err));
     HF_TRY(check_room(&records, options.recipient_pk, err));
+    HF_TRY(check_passphrase_new(&records, options.passphrase, err));
     HF_TRY(hf_keys_complete(repo, lease, &records, err));
 
     HF_AUTO(hf_key_record) record = HF_KEY_RECORD_INIT;

@@ -41,6 +41,7 @@ struct hf_key_new {
     const char *recipient;              /* or NULL: "holdfast-recipient-1…" */
     const char *label;                  /* or NULL */
 };
+/* HF_EXISTS: the passphrase opens another key already, or the recipient has one. */
 enum hf_status hf_key_add(struct hf_repo *repo, const struct hf_key_new *key,
                           char out_id[HF_KEY_ID_TEXT], struct hf_error *err) HF_WARN_UNUSED;
 /* id may be shortened while it is unique. Refuses the last reader key (HF_USAGE). */

@@ -131,6 +131,17 @@ static void add_bad_arguments_are_refused(void **state)
     assert_int_equal(hf_memory_store_count(f->store, ""), 2);
 }
 
+static void add_passphrase_of_another_key_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct hf_error err = HF_ERROR_INIT;
+    char id[HF_KEY_ID_TEXT];
+    HF_AUTO_PTR(hf_secret) secret = hf_test_secret(HF_TEST_PASSPHRASE);
+    const struct hf_key_new key = {.role = HF_ROLE_WRITER, .passphrase = secret};
+    assert_fails(hf_key_add(f->repo, &key, id, &err), HF_EXISTS, &err);
+    assert_contains(err.text, f->repo->key_id);
+}
+
 static void identity_file_other_than_one_identity_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -239,7 +250,8 @@ static void remove_ambiguous_id_is_refused(void **state)
     /* 17 ids, 16 first digits: two share one */
     char firsts[17];
     for (size_t i = 0; i < 16; i++) {
-        hf_test_add_key(f->repo, HF_ROLE_WRITER, "writer", id);
+        char passphrase[] = {'k', (char)('a' + i), '\0'};
+        hf_test_add_key(f->repo, HF_ROLE_WRITER, passphrase, id);
         firsts[i] = id[0];
         if (memchr(firsts, id[0], i) || f->repo->key_id[0] == id[0])
             shortened[0] = id[0];
@@ -395,6 +407,7 @@ int main(void)
         TEST(change_by_a_writer_is_denied),
         TEST(add_recipient_opens_with_its_identity_only),
         TEST(add_bad_arguments_are_refused),
+        TEST(add_passphrase_of_another_key_is_refused),
         TEST(identity_file_other_than_one_identity_is_refused),
         TEST(list_tells_who_can_open),
         TEST(record_of_an_intruder_is_not_trusted),
