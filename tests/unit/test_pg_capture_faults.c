@@ -503,8 +503,8 @@ static struct hf_process *start_pooler(char folder[CHECK_PATH], const char *mode
                   &(struct hf_process_options){.argv = argv, .in_fd = -1, .out_fd = STDERR_FILENO},
                   &process, &err),
               &err);
-    (void)snprintf(path, sizeof path, "%s/.s.PGSQL.6432", folder);
-    while (access(path, F_OK) != 0)
+    (void)snprintf(path, sizeof path, "host=%s port=6432 user=postgres", folder);
+    while (PQping(path) != PQPING_OK)
         ; /* until it listens */
     return process;
 }
