@@ -88,7 +88,7 @@ static enum hf_status run(struct hf_check *check, struct hf_error *err)
     HF_TRY(hf_chunk_reader_new(check->repo, check->index, &check->reader, err));
     HF_TRY(hf_check_packs(check, err));
     HF_TRY(hf_check_snapshots(check, err));
-    hf_findings_tell_costs(&check->findings);
+    HF_TRY(hf_findings_tell_costs(&check->findings, err));
     return check->options->repair ? repair(check, lease, err) : HF_OK;
 }
 

@@ -25,7 +25,8 @@ struct hf_check_report {
     uint64_t snapshots;
     uint64_t problems;          /* found */
     uint64_t damaged_snapshots; /* that cannot be restored whole */
-    json_t *findings; /* array of {"object","problem","snapshots":[…],"streams":[…]} */
+    json_t *findings; /* array of {"object","problem","snapshots":[…],"streams":[…]}; a stream is
+                         "<first 8 digits of the snapshot>:<name>", name "*" for all of them */
 };
 
 /* Without a key: every object that is named by its hash is read and hashed. HF_DAMAGED when a

@@ -5,6 +5,11 @@
 
 #include <string.h>
 
+enum {
+    SHORT_ID = 8,   /* of a snapshot's id before the name of a stream */
+    NAMED_MAX = 12, /* streams that a note names; the report has all */
+};
+
 enum hf_status hf_findings_init(struct hf_findings *findings, const struct hf_observer *observer,
                                 struct hf_error *err)
 {
@@ -69,20 +74,49 @@ enum hf_status hf_findings_cost(struct hf_findings *findings, json_t *finding, c
     return status;
 }
 
-void hf_findings_tell_costs(struct hf_findings *findings)
+/* "data/a, data/b and 3 more", of those of one snapshot. */
+static enum hf_status name_streams(const json_t *streams, const char *snapshot, struct hf_buf *out,
+                                   struct hf_error *err)
+{
+    size_t i, count = 0;
+    json_t *stream;
+    json_array_foreach (streams, i, stream) {
+        const char *text = json_string_value(stream);
+        if (strncmp(text, snapshot, SHORT_ID) != 0)
+            continue;
+        if (count++ < NAMED_MAX)
+            HF_TRY(hf_buf_printf(out, err, "%s%s", count > 1 ? ", " : "", text + SHORT_ID + 1));
+    }
+    if (count > NAMED_MAX)
+        HF_TRY(hf_buf_printf(out, err, " and %zu more", count - NAMED_MAX));
+    return HF_OK;
+}
+
+static enum hf_status tell_cost(struct hf_findings *findings, const json_t *finding,
+                                struct hf_error *err)
+{
+    size_t i;
+    json_t *snapshot;
+    json_array_foreach (json_object_get(finding, "snapshots"), i, snapshot) {
+        HF_AUTO(hf_buf) text = HF_BUF_INIT;
+        const char *streams, *id = json_string_value(snapshot);
+        HF_TRY(name_streams(json_object_get(finding, "streams"), id, &text, err));
+        HF_TRY(hf_buf_cstr(&text, &streams, err));
+        hf_observe(findings->observer, HF_NOTE_WARNING, "%s: costs snapshot %.8s: %s",
+                   json_string_value(json_object_get(finding, "object")), id,
+                   strcmp(streams, "*") == 0 ? "all streams" : streams);
+    }
+    return HF_OK;
+}
+
+enum hf_status hf_findings_tell_costs(struct hf_findings *findings, struct hf_error *err)
 {
     size_t i;
     json_t *finding;
     json_array_foreach (findings->list, i, finding) {
-        size_t snapshots = json_array_size(json_object_get(finding, "snapshots"));
-        const char *object = json_string_value(json_object_get(finding, "object"));
-        if (snapshots > 0)
-            hf_observe(findings->observer, HF_NOTE_WARNING,
-                       "%s: this costs %zu snapshot%s, %zu stream%s", object, snapshots,
-                       snapshots == 1 ? "" : "s",
-                       json_array_size(json_object_get(finding, "streams")),
-                       json_array_size(json_object_get(finding, "streams")) == 1 ? "" : "s");
+        HF_TRY(tell_cost(findings, finding, err));
     }
+    return HF_OK;
 }
 
 struct each {

@@ -31,8 +31,9 @@ enum hf_status hf_findings_add(struct hf_findings *findings, const char *object,
 /* What it costs: a snapshot, and a stream of it (NULL: all of them). Said once each. */
 enum hf_status hf_findings_cost(struct hf_findings *findings, json_t *finding, const char *snapshot,
                                 const char *stream, struct hf_error *err) HF_WARN_UNUSED;
-/* Notes to the observer what each finding costs. */
-void hf_findings_tell_costs(struct hf_findings *findings);
+/* Notes to the observer what each finding costs, a line a snapshot. */
+enum hf_status hf_findings_tell_costs(struct hf_findings *findings,
+                                      struct hf_error *err) HF_WARN_UNUSED;
 
 /* Runs fn for 0 … count - 1 on all processors; the first error ends it. */
 typedef enum hf_status hf_check_item_fn(void *arg, size_t index, struct hf_error *err);

@@ -1,6 +1,7 @@
 /* Snapshots: can every manifest, catalog and list be read, and what does each bad pack cost. */
 #include "storage/repository/check_internal.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "storage/repository/catalog.h"
 #include "storage/repository/clean_set.h"
@@ -147,6 +148,16 @@ static enum hf_status record_checked(struct visit *visit, const struct hf_manife
     return status == HF_NO_MEMORY ? status : HF_OK;
 }
 
+static void tell_damaged(const struct visit *visit, const struct hf_manifest *manifest)
+{
+    char time[HF_TIME_TEXT];
+    if (!manifest->source)
+        return; /* the manifest itself, which was told */
+    hf_time_format(time, manifest->time);
+    hf_observe(visit->check->options->observer, HF_NOTE_WARNING,
+               "%s@%s (snapshot %.8s) cannot be restored whole", manifest->source, time, visit->id);
+}
+
 static enum hf_status check_one(struct hf_check *check, const char *key, struct hf_clean_set *clean,
                                 struct hf_error *err)
 {
@@ -168,6 +179,8 @@ static enum hf_status check_one(struct hf_check *check, const char *key, struct 
     else
         HF_TRY(blame_error(&visit, &why, err));
     check->report->damaged_snapshots += visit.damaged;
+    if (visit.damaged)
+        tell_damaged(&visit, &manifest);
     if (!visit.damaged && check->options->read_percent >= 100)
         return record_checked(&visit, &manifest, err);
     return HF_OK;
