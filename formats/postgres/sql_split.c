@@ -198,7 +198,7 @@ enum hf_status hf_sql_token_name(const struct hf_sql_token *token, struct hf_buf
 
 void hf_sql_script_init(struct hf_sql_script *script, const char *text)
 {
-    *script = (struct hf_sql_script){.at = text, .line = 1};
+    *script = (struct hf_sql_script){.at = text, .end = text + strlen(text), .line = 1};
 }
 
 static void count_lines(struct hf_sql_script *script, const char *upto)
@@ -208,8 +208,10 @@ static void count_lines(struct hf_sql_script *script, const char *upto)
 }
 
 /* Past blanks, comments, empty statements and psql's own lines, which begin with a backslash. */
-static bool skip_to_statement(struct hf_sql_script *script, const char *end)
+static bool skip_to_statement(struct hf_sql_script *script)
 {
+    const char *end = script->end;
+
     for (;;) {
         const char *at = skip_blank(script->at, end);
 
@@ -237,16 +239,15 @@ static enum hf_status endless(const struct hf_sql_script *script, struct hf_erro
 enum hf_status hf_sql_script_next(struct hf_sql_script *script, const char **out, size_t *out_len,
                                   struct hf_error *err)
 {
-    const char *end = script->at + strlen(script->at);
     const char *begin;
     const char *at;
     struct hf_sql_token token;
 
-    if (!skip_to_statement(script, end))
+    if (!skip_to_statement(script))
         return endless(script, err);
     begin = at = script->at;
     do {
-        if (!lex(&at, end, &token))
+        if (!lex(&at, script->end, &token))
             return endless(script, err);
     } while (token.kind != HF_SQL_END && !(token.kind == HF_SQL_SYMBOL && *token.at == ';'));
     *out = begin;

@@ -14,7 +14,7 @@
 #include <stddef.h>
 
 struct hf_sql_script {
-    const char *at;
+    const char *at, *end;
     size_t line; /* of at, from 1 */
 };
 

@@ -1,5 +1,7 @@
 #include "tests/support/toc_builder.h"
 
+#include "base/file.h"
+
 #include <stdlib.h>
 
 static const struct toc_item items[] = {
@@ -108,10 +110,45 @@ static void parse_same_id_twice_is_damaged(void **state)
     assert_int_equal(hf_pg_toc_parse(b.data, b.len, &toc, &err), HF_DAMAGED);
 }
 
+/* As pg_dump itself wrote them. */
+static void parse_archives_of_pg_dump_gives_all_entries(void **state)
+{
+    static const struct {
+        const char *path;
+        unsigned minor;
+        const char *version;
+    } archives[] = {
+        {HF_SOURCE_DIR "/tests/fuzz/seeds/toc/pg_dump-15", 14, "15."},
+        {HF_SOURCE_DIR "/tests/fuzz/seeds/toc/pg_dump-18", 16, "18."},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof archives / sizeof *archives; i++) {
+        struct hf_error err = HF_ERROR_INIT;
+        HF_AUTO(hf_buf) bytes = HF_BUF_INIT;
+        HF_AUTO_PTR(hf_pg_toc) toc = NULL;
+        bool attached = false;
+
+        assert_int_equal(hf_file_read(archives[i].path, 1 << 20, &bytes, &err), HF_OK);
+        assert_int_equal(hf_pg_toc_parse(bytes.data, bytes.len, &toc, &err), HF_OK);
+        assert_int_equal(toc->minor, archives[i].minor);
+        assert_memory_equal(toc->dump_version, archives[i].version, 3);
+        assert_memory_equal(toc->server_version, "15.", 3);
+        for (size_t e = 0; e < toc->count; e++)
+            if (strcmp(toc->entries[e].desc, "TABLE ATTACH") == 0) {
+                attached = true;
+                assert_string_equal(toc->entries[e].tag, "p1");
+                assert_int_equal(toc->entries[e].deps_count, 2);
+            }
+        assert_true(attached);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parse_known_versions_gives_entries),
+        cmocka_unit_test(parse_archives_of_pg_dump_gives_all_entries),
         cmocka_unit_test(parse_other_version_is_unsupported),
         cmocka_unit_test(parse_truncated_anywhere_is_damaged),
         cmocka_unit_test(parse_flipped_bytes_never_reads_outside),
