@@ -218,19 +218,14 @@ static enum hf_status read_whole(struct pack_work *work, const struct hf_index_p
 {
     struct hf_check *check = work->check;
     HF_AUTO(hf_buf) object = HF_BUF_INIT;
+    struct hf_error why = HF_ERROR_INIT;
     char name[HF_PACK_NAME];
     hf_pack_name(&pack->id, name);
-    enum hf_status status = hf_store_get_all(check->repo->store, name, HF_PACK_MAX, &object, err);
+    enum hf_status status = hf_store_get_all(check->repo->store, name, HF_PACK_MAX, &object, &why);
     atomic_fetch_add(&check->bytes_read, object.len);
     hf_observe_advance(check->options->observer, object.len, 1);
-    if (status == HF_NOT_FOUND)
-        return report_pack(work, pack, HF_PACK_MISSING, "missing", err);
-    if (status == HF_DAMAGED || status == HF_IO) {
-        HF_AUTO_FREE char *problem = NULL;
-        HF_TRY(hf_text_copy(err->text, &problem, err));
-        return report_pack(work, pack, HF_PACK_DAMAGED, problem, err);
-    }
-    return status == HF_OK ? read_pack(work, pack, &object, err) : status;
+    return status == HF_OK ? read_pack(work, pack, &object, err)
+                           : report_fault(work, pack, &why, err);
 }
 
 static enum hf_status look_at_directory(struct pack_work *work, const struct hf_index_pack *pack,

@@ -6,6 +6,7 @@
 #include "storage/repository/catalog.h"
 #include "storage/repository/clean_set.h"
 #include "storage/repository/manifest.h"
+#include "storage/repository/proof.h"
 
 #include <string.h>
 
@@ -139,13 +140,15 @@ static enum hf_status record_checked(struct visit *visit, const struct hf_manife
     HF_AUTO_JSON report = NULL;
     HF_TRY(hf_json_pack(&report, err, "{s:I, s:I}", "streams", (json_int_t)manifest->streams,
                         "bytes", (json_int_t)manifest->bytes));
-    enum hf_status status =
-        hf_snapshot_add_proof(visit->check->repo, visit->id, HF_SNAPSHOT_CHECKED, report, err);
-    if (status != HF_OK && status != HF_NO_MEMORY)
+    struct hf_error why = HF_ERROR_INIT;
+    int64_t now = hf_clock_now();
+    if (hf_snapshot_add_proof(visit->check->repo, visit->id, HF_SNAPSHOT_CHECKED, report, &why) !=
+            HF_OK ||
+        hf_proof_supersede(visit->check->repo, visit->id, now, &why) != HF_OK)
         hf_observe(visit->check->options->observer, HF_NOTE_WARNING,
                    "snapshot %.8s is whole, but that could not be recorded: %s", visit->id,
-                   err->text);
-    return status == HF_NO_MEMORY ? status : HF_OK;
+                   why.text);
+    return HF_OK;
 }
 
 static void tell_damaged(const struct visit *visit, const struct hf_manifest *manifest)

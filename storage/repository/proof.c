@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "storage/repository/repository_internal.h"
 #include "storage/repository/sealed_json.h"
 
@@ -78,6 +79,30 @@ enum hf_status hf_proof_read(struct hf_repo *repo, const char *key, struct hf_pr
     if (hf_sealed_json_open(repo->keys, HF_SEALED_PROOF, &object, &text, err) != HF_OK ||
         parse(&text, id, out, err) != HF_OK)
         return hf_error_prefix(err, "%s", key);
+    return HF_OK;
+}
+
+static enum hf_status collect_key(void *ctx, const char *key, const struct hf_store_stat *stat,
+                                  struct hf_error *err)
+{
+    (void)stat;
+    return hf_strings_add(ctx, key, err);
+}
+
+enum hf_status hf_proof_supersede(struct hf_repo *repo, const char *id, int64_t before,
+                                  struct hf_error *err)
+{
+    HF_AUTO(hf_strings) keys = HF_STRINGS_INIT;
+    char prefix[KEY_MAX];
+    (void)snprintf(prefix, sizeof prefix, PREFIX "%s/", id);
+    HF_TRY(hf_store_list(repo->store, prefix, collect_key, &keys, err));
+    for (size_t i = 0; i < keys.count; i++) {
+        struct hf_error why = HF_ERROR_INIT;
+        struct hf_proof proof;
+        if (hf_proof_read(repo, keys.items[i], &proof, &why) == HF_OK &&
+            proof.state == HF_SNAPSHOT_CHECKED && proof.time < before)
+            HF_TRY(hf_store_delete(repo->store, keys.items[i], err));
+    }
     return HF_OK;
 }
 

@@ -20,4 +20,9 @@ bool hf_proof_key_id(const char *key, char out_id[HF_SNAPSHOT_ID_TEXT]);
 enum hf_status hf_proof_read(struct hf_repo *repo, const char *key, struct hf_proof *out,
                              struct hf_error *err) HF_WARN_UNUSED;
 
+/* Deletes what said "checked" of this snapshot before this moment: a newer proof says it as well,
+ * and a check every night would otherwise leave an object every night. */
+enum hf_status hf_proof_supersede(struct hf_repo *repo, const char *id, int64_t before,
+                                  struct hf_error *err) HF_WARN_UNUSED;
+
 #endif
