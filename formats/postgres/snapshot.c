@@ -127,13 +127,29 @@ enum hf_status hf_pg_snapshot_begin(struct hf_pg_capture *capture,
                         capture->leader->where);
 }
 
+/* "Invalid snapshot identifier": its file went with the leader's transaction. */
+static bool is_lost(const struct hf_pg *pg)
+{
+    return strcmp(pg->sqlstate, "22023") == 0 || strcmp(pg->sqlstate, "55000") == 0;
+}
+
 enum hf_status hf_pg_snapshot_adopt(const struct hf_pg_capture *capture, struct hf_pg *pg,
                                     struct hf_error *err)
 {
-    return hf_pg_runf(pg, err,
-                      "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;"
-                      "SET TRANSACTION SNAPSHOT '%s';"
-                      "SET LOCAL lock_timeout = %u;"
-                      "SET LOCAL enable_tidscan = on; SET LOCAL enable_seqscan = off",
-                      capture->snapshot, hf_pg_lock_seconds(capture->config) * 1000);
+    enum hf_status status =
+        hf_pg_runf(pg, err,
+                   "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;"
+                   "SET TRANSACTION SNAPSHOT '%s';"
+                   "SET LOCAL lock_timeout = %u;"
+                   "SET LOCAL enable_tidscan = on; SET LOCAL enable_seqscan = off",
+                   capture->snapshot, hf_pg_lock_seconds(capture->config) * 1000);
+
+    if (status == HF_OK || !is_lost(pg))
+        return status;
+    return hf_error_set(
+        err, HF_UNREACHABLE, "%s: the connection that holds the snapshot was ended by the server%s",
+        pg->where,
+        capture->standby ? "; replay may have done it: set hot_standby_feedback = "
+                           "on, or raise max_standby_streaming_delay, on the standby"
+                         : "");
 }
