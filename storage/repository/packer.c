@@ -93,9 +93,9 @@ static enum hf_status open_pack(struct hf_packer *packer, enum hf_chunk_class cl
 {
     while (!packer->idle && !packer->open[class] && !packer->stopped)
         pthread_cond_wait(&packer->freed, &packer->lock);
-    if (packer->stopped || packer->open[class])
-        return HF_OK;
     struct making *making = packer->idle;
+    if (packer->stopped || packer->open[class] || !making)
+        return HF_OK;
     const struct hf_repo *repo = packer->options.repo;
     HF_TRY(hf_pack_builder_begin(making->builder, repo->keys, class, repo->header.cipher, err));
     packer->idle = making->next;
