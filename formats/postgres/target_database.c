@@ -361,6 +361,22 @@ static enum hf_status explain_publish(struct hf_pg_job *job, struct hf_error *er
     return hf_error_prefix(err, "giving the restored database its name");
 }
 
+/* Whoever is connected to the temporary database (a monitor that looks at all) would be in the way,
+ * and has no business there. Where it cannot be ended the rename says so. */
+static void end_visitors(struct hf_pg_job *job)
+{
+    struct hf_error ignored = HF_ERROR_INIT;
+    const char *name = job->temporary;
+    PGresult *rows = NULL;
+
+    if (hf_pg_query_params(job->maintenance,
+                           "SELECT pg_catalog.pg_terminate_backend(pid) FROM"
+                           " pg_catalog.pg_stat_activity WHERE datname = $1 AND backend_type ="
+                           " 'client backend'",
+                           1, &name, false, &rows, &ignored) == HF_OK)
+        PQclear(rows);
+}
+
 enum hf_status hf_pg_target_publish(struct hf_pg_job *job, struct hf_error *err)
 {
     HF_AUTO(hf_buf) sql = HF_BUF_INIT;
@@ -378,6 +394,7 @@ enum hf_status hf_pg_target_publish(struct hf_pg_job *job, struct hf_error *err)
         shorten(job->aside, job->target, suffix);
         HF_TRY(add_rename(&sql, job->target, job->aside, err));
     }
+    end_visitors(job);
     HF_TRY(add_rename(&sql, job->temporary, job->target, err));
     HF_TRY(add_comment(job, &sql, err));
     HF_TRY(hf_buf_append_str(&sql, "COMMIT", err));

@@ -506,6 +506,48 @@ static struct tampered tamper(const struct hf_feed *inner, const char *stream)
     return t;
 }
 
+static struct hf_pg *visitor; /* of the temporary database */
+
+/* Someone connects to the temporary database while it is being filled. */
+static enum hf_status visiting_open(void *ctx, const char *name, struct hf_feed_stream **out,
+                                    struct hf_error *err)
+{
+    struct tampered *t = ctx;
+    HF_AUTO_FREE char *temporary = NULL;
+    struct hf_pg *pg;
+
+    if (strcmp(name, t->stream) == 0 && !visitor) {
+        pg = connect_to("postgres");
+        assert_ok(hf_pg_query_value(pg,
+                                    "SELECT datname FROM pg_catalog.pg_database WHERE datname"
+                                    " LIKE 'visited.holdfast-%'",
+                                    &temporary, err),
+                  err);
+        hf_pg_close(pg);
+        visitor = connect_to(temporary);
+    }
+    return t->inner->open(t->inner->ctx, name, out, err);
+}
+
+static void restore_visitor_of_temporary_database_is_ended(void **state)
+{
+    char *tables[] = {(char *)"public.plain"};
+    struct trip trip = zoo_trip("visited");
+    struct tampered t = tamper(trip.feed, "zoo/matviews");
+
+    (void)state;
+    t.feed.ctx = &t;
+    t.feed.open = visiting_open;
+    trip.feed = &t.feed;
+    trip.options.tables = (struct hf_strings){.items = tables, .count = 1};
+    expect_equal(&trip);
+    assert_non_null(visitor);
+    hf_pg_close(visitor);
+    visitor = NULL;
+    json_decref(trip.report);
+    run_sql("postgres", "DROP DATABASE visited");
+}
+
 static void restore_damaged_stream_names_table_and_leaves_nothing(void **state)
 {
     struct trip trip = zoo_trip("broken");
@@ -938,6 +980,7 @@ int main(void)
         cmocka_unit_test(restore_table_brings_what_it_needs),
         cmocka_unit_test(restore_schema_brings_all_in_it),
         cmocka_unit_test(restore_unknown_table_is_not_found),
+        cmocka_unit_test(restore_visitor_of_temporary_database_is_ended),
         cmocka_unit_test(restore_damaged_stream_names_table_and_leaves_nothing),
         cmocka_unit_test(restore_missing_part_is_damaged),
         cmocka_unit_test(restore_changed_row_is_a_mismatch_and_dropped),
