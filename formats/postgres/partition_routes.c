@@ -14,7 +14,8 @@ static const char routed[] =
     " unsafe u WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(u.rel) a(rel) JOIN"
     " unsafe v ON v.rel = a.rel WHERE a.rel <> u.rel))"
     " SELECT ln.nspname AS schema, l.relname AS name, rn.nspname AS root_schema, r.relname AS root"
-    " FROM top CROSS JOIN pg_catalog.pg_partition_tree(top.rel) t JOIN pg_catalog.pg_class l ON l.oid ="
+    " FROM top CROSS JOIN pg_catalog.pg_partition_tree(top.rel) t JOIN pg_catalog.pg_class l ON "
+    "l.oid ="
     " t.relid JOIN pg_catalog.pg_namespace ln ON ln.oid = l.relnamespace JOIN pg_catalog.pg_class r"
     " ON r.oid = top.rel JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace WHERE t.isleaf";
 
