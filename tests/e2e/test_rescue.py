@@ -31,9 +31,6 @@ class Rescue(TestCase):
         self.backup(self.server.url("books"), "--split", "1MiB")
         self.backup(self.server.url("books"))
         self.assertEqual(2, len(self.rescue("list").stdout.splitlines()))
-        names = [line.split()[0] for line in self.rescue("show", "books@latest").stdout.splitlines()]
-        self.assertIn("books/schema", names)
-
         out = self.folder / "out"
         self.rescue("extract", self.snapshots()[0]["id"], out)
         self.server.create("again")
