@@ -162,6 +162,21 @@ enum hf_status hf_pg_schema_dump_start(const struct hf_pg_capture *capture,
     return HF_OK;
 }
 
+/* Up to PIECE bytes, and not fewer than an archive's head unless there are no more. */
+static enum hf_status read_piece(struct hf_pg_schema_dump *dump, uint8_t *piece, size_t *out_len,
+                                 struct hf_error *err)
+{
+    size_t len = 0;
+    size_t got = 1;
+
+    while (len < HF_PG_ARCHIVE_HEAD && got > 0) {
+        HF_TRY(hf_process_read(dump->process, piece + len, PIECE - len, &got, err));
+        len += got;
+    }
+    *out_len = len;
+    return HF_OK;
+}
+
 /* What is kept of an archive, to see that it is whole; *out_kept is cut off where it is larger. */
 static enum hf_status move_output(struct hf_pg_schema_dump *dump, struct hf_sink_stream *stream,
                                   struct hf_buf *out_kept, uint64_t *out_bytes,
@@ -174,9 +189,11 @@ static enum hf_status move_output(struct hf_pg_schema_dump *dump, struct hf_sink
     if (!piece)
         return hf_error_memory(err);
     for (;;) {
-        HF_TRY(hf_process_read(dump->process, piece, PIECE, &got, err));
+        HF_TRY(read_piece(dump, piece, &got, err));
         if (got == 0)
             return HF_OK;
+        if (*out_bytes == 0 && got >= HF_PG_ARCHIVE_HEAD)
+            hf_pg_toc_settle_date(piece);
         HF_TRY(sink->write(stream, piece, got, err));
         *out_bytes += got;
         if (*out_bytes <= KEPT_MAX)

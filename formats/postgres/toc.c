@@ -128,6 +128,22 @@ static enum hf_status read_head(struct parser *p, struct hf_error *err)
     return failed(p) ? damaged(err, "its header breaks off") : HF_OK;
 }
 
+void hf_pg_toc_settle_date(uint8_t head[HF_PG_ARCHIVE_HEAD])
+{
+    /* second, minute, hour, day, month from 0, years since 1900, summer time */
+    static const uint8_t date[7] = {0, 0, 0, 1, 0, 100, 0};
+    enum { MINOR_AT = 6, INT_SIZE_AT = 8, COMPRESSION_AT = 11 };
+    uint8_t *at = head + COMPRESSION_AT;
+
+    if (memcmp(head, "PGDMP", 5) != 0 || head[INT_SIZE_AT] != INT_SIZE)
+        return;
+    at += head[MINOR_AT] >= 15 ? 1 : 1 + INT_SIZE;
+    for (size_t i = 0; i < sizeof date; i++, at += 1 + INT_SIZE) {
+        memset(at, 0, 1 + INT_SIZE);
+        at[1] = date[i];
+    }
+}
+
 static bool parse_id(const char *text, int32_t *out)
 {
     char *end;

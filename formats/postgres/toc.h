@@ -51,6 +51,13 @@ enum hf_status hf_pg_toc_parse(const void *data, size_t len, struct hf_pg_toc **
 void hf_pg_toc_free(struct hf_pg_toc *toc);
 HF_DEFINE_AUTO_PTR(hf_pg_toc, hf_pg_toc_free)
 
+/* The first bytes of an archive, enough for what hf_pg_toc_settle_date changes. */
+enum { HF_PG_ARCHIVE_HEAD = 51 };
+
+/* Writes 2000-01-01 over the time of creation in an archive's first bytes, so that dumps of one
+ * schema are the same bytes whenever they were made. Leaves alone what is no archive. */
+void hf_pg_toc_settle_date(uint8_t head[HF_PG_ARCHIVE_HEAD]);
+
 /* The place in entries of a dump id, or toc->count. */
 size_t hf_pg_toc_find(const struct hf_pg_toc *toc, int32_t id);
 

@@ -45,6 +45,29 @@ static void parse_known_versions_gives_entries(void **state)
     }
 }
 
+static void settle_date_of_two_dumps_makes_them_equal(void **state)
+{
+    (void)state;
+    for (unsigned minor = 14; minor <= 16; minor++) {
+        size_t second =
+            minor >= 15 ? 13 : 17; /* the magnitude of the first of the date's numbers */
+        struct hf_error err = HF_ERROR_INIT;
+        HF_AUTO(hf_buf) a = HF_BUF_INIT;
+        HF_AUTO(hf_buf) b = HF_BUF_INIT;
+        HF_AUTO_PTR(hf_pg_toc) toc = NULL;
+
+        toc_build(&a, minor, "15.4", items, ITEMS);
+        toc_build(&b, minor, "15.4", items, ITEMS);
+        b.data[second] = 59;
+        assert_memory_not_equal(a.data, b.data, a.len);
+        hf_pg_toc_settle_date(a.data);
+        hf_pg_toc_settle_date(b.data);
+        assert_memory_equal(a.data, b.data, a.len);
+        assert_int_equal(hf_pg_toc_parse(a.data, a.len, &toc, &err), HF_OK);
+        check_items(toc, minor);
+    }
+}
+
 static void parse_other_version_is_unsupported(void **state)
 {
     struct hf_error err = HF_ERROR_INIT;
@@ -149,6 +172,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parse_known_versions_gives_entries),
         cmocka_unit_test(parse_archives_of_pg_dump_gives_all_entries),
+        cmocka_unit_test(settle_date_of_two_dumps_makes_them_equal),
         cmocka_unit_test(parse_other_version_is_unsupported),
         cmocka_unit_test(parse_truncated_anywhere_is_damaged),
         cmocka_unit_test(parse_flipped_bytes_never_reads_outside),
