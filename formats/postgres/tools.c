@@ -182,7 +182,7 @@ static enum hf_status missing(const struct candidates *list, const char *name, c
                        least);
     if (bin_dir)
         (void)hf_error_set(err, HF_MISSING, "%s in %s", err->text, bin_dir);
-    for (size_t i = 0; i < list->paths.count; i++)
+    for (size_t i = 0; list->paths.items && i < list->paths.count; i++)
         (void)hf_error_set(err, HF_MISSING, "%s%s%s is %s", err->text, i ? ", " : "; ",
                            list->paths.items[i], list->versions.items[i]);
     return hf_error_set(err, HF_MISSING,
@@ -206,7 +206,7 @@ enum hf_status hf_pg_tool_find(enum hf_pg_program program, const char *bin_dir, 
         HF_TRY(search_folders(&list, names[program], cancel, err));
     }
     best = hf_pg_tool_choose(list.majors, list.paths.count, least_major);
-    if (best == list.paths.count)
+    if (best >= list.paths.count || !list.paths.items)
         return missing(&list, names[program], bin_dir, least_major, err);
     tool.path = list.paths.items[best];
     tool.version = list.versions.items[best];
