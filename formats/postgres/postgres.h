@@ -23,18 +23,18 @@
 #include "formats/source.h"
 
 struct hf_pg_config {
-    char *conninfo;             /* "postgresql://…" or "key=value …" without the password; owned */
-    struct hf_secret *password; /* or NULL: what libpq finds (PGPASSWORD, ~/.pgpass); owned */
+    char *conninfo; /* "postgresql://…" or "key=value …" without the password; owned */
+    struct hf_secret *password;  /* or NULL: what libpq finds (PGPASSWORD, ~/.pgpass); owned */
     struct hf_strings databases; /* names or patterns; empty: the one conninfo names */
     bool all_databases;
-    bool globals;               /* default with all_databases */
+    bool globals; /* default with all_databases */
     struct hf_strings include_schemas, exclude_schemas;
     struct hf_strings include_tables, exclude_tables; /* "schema.table" or "table" patterns */
     struct hf_strings exclude_data;                   /* structure only */
-    char *bin_dir;              /* where pg_dump and friends are; NULL: search; owned */
-    uint64_t split;             /* bytes of a table above which it is cut; 0: 256 MiB */
-    unsigned jobs;              /* connections; 0: one a processor, at least 2, at most 8 */
-    unsigned lock_timeout;      /* seconds to wait for a table lock; 0: 300 */
+    char *bin_dir;         /* where pg_dump and friends are; NULL: search; owned */
+    uint64_t split;        /* bytes of a table above which it is cut; 0: 256 MiB */
+    unsigned jobs;         /* connections; 0: one a processor, at least 2, at most 8 */
+    unsigned lock_timeout; /* seconds to wait for a table lock; 0: 300 */
 };
 
 void hf_pg_config_done(struct hf_pg_config *config);
