@@ -166,7 +166,62 @@ static void restore_damaged_stream_names_table_and_leaves_nothing(void **state)
     check_databases("broken%", "0");
 }
 
-static void restore_missing_part_is_damaged(void **state)
+/* The streams without t->stream. */
+static const struct hf_stream_info *lacking_info(void *ctx, size_t index)
+{
+    struct tampered *t = ctx;
+
+    for (size_t i = 0; i <= index; i++) {
+        const struct hf_stream_info *info = t->inner->info(t->inner->ctx, i);
+
+        if (!info || strcmp(info->name, t->stream) == 0)
+            return t->inner->info(t->inner->ctx, index + 1);
+    }
+    return t->inner->info(t->inner->ctx, index);
+}
+
+static void restore_missing_piece_of_table_is_damaged(void **state)
+{
+    struct trip trip = zoo_trip("broken");
+    struct tampered t = tamper(trip.feed, "zoo/data/kinds.many_rows/0001");
+
+    (void)state;
+    assert_non_null(trip.feed->find(trip.feed->ctx, t.stream));
+    t.feed.ctx = &t;
+    t.feed.info = lacking_info;
+    trip.feed = &t.feed;
+    assert_int_equal(restore(&trip), HF_DAMAGED);
+    assert_contains(trip.err.text, "kinds.many_rows: part 2 of");
+    check_databases("broken%", "0");
+}
+
+/* Other rows than those of t->stream: of a table with the same columns and fewer rows. */
+static enum hf_status swapped_open(void *ctx, const char *name, struct hf_feed_stream **out,
+                                   struct hf_error *err)
+{
+    struct tampered *t = ctx;
+
+    return t->inner->open(t->inner->ctx,
+                          strcmp(name, t->stream) == 0 ? "zoo/data/kinds.unlogged/0000" : name, out,
+                          err);
+}
+
+static void restore_other_number_of_rows_is_damaged(void **state)
+{
+    struct trip trip = zoo_trip("broken");
+    struct tampered t = tamper(trip.feed, "zoo/data/public.plain/0000");
+
+    (void)state;
+    t.feed.ctx = &t;
+    t.feed.open = swapped_open;
+    trip.feed = &t.feed;
+    assert_int_equal(restore(&trip), HF_DAMAGED);
+    assert_contains(trip.err.text, "public.plain");
+    assert_contains(trip.err.text, "100 rows where 1000");
+    check_databases("broken%", "0");
+}
+
+static void restore_missing_table_is_damaged(void **state)
 {
     struct trip trip = zoo_trip("broken");
     HF_AUTO_JSON properties = json_deep_copy(world.zoo_properties);
@@ -346,7 +401,9 @@ int main(void)
         cmocka_unit_test(restore_unknown_table_is_not_found),
         cmocka_unit_test(restore_visitor_of_temporary_database_is_ended),
         cmocka_unit_test(restore_damaged_stream_names_table_and_leaves_nothing),
-        cmocka_unit_test(restore_missing_part_is_damaged),
+        cmocka_unit_test(restore_missing_table_is_damaged),
+        cmocka_unit_test(restore_missing_piece_of_table_is_damaged),
+        cmocka_unit_test(restore_other_number_of_rows_is_damaged),
         cmocka_unit_test(restore_changed_row_is_a_mismatch_and_dropped),
         cmocka_unit_test(restore_drops_leftovers_whose_lock_is_free),
         cmocka_unit_test(restore_interrupted_leaves_nothing),
