@@ -90,9 +90,11 @@ enum hf_status hf_catalog_add(struct hf_catalog *catalog, const char *name,
     if (len == 0 || len > HF_STREAM_NAME_MAX)
         return hf_error_set(err, HF_USAGE, "a stream name has 1 to %d bytes, not %zu",
                             HF_STREAM_NAME_MAX, len);
-    HF_AUTO_JSON utf8 = json_string(name);
-    if (!utf8)
-        return hf_error_set(err, HF_USAGE, "a stream name must be UTF-8");
+    HF_AUTO_JSON utf8 = NULL;
+    if (hf_json_pack(&utf8, err, "s", name) != HF_OK)
+        return err->status == HF_NO_MEMORY
+                   ? err->status
+                   : hf_error_set(err, HF_USAGE, "a stream name must be UTF-8");
     if (records > INT64_MAX || root->bytes > INT64_MAX)
         return hf_error_set(err, HF_USAGE, "stream %s: counts beyond 63 bits", name);
     HF_AUTO_JSON copy = attrs ? json_deep_copy(attrs) : json_object();

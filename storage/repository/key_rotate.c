@@ -15,16 +15,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-uint32_t hf_key_newest(const struct hf_repo *repo, const struct hf_key_records *records)
+enum hf_status hf_key_newest(const struct hf_repo *repo, const struct hf_key_records *records,
+                             uint32_t *out, struct hf_error *err)
 {
     uint32_t newest = hf_keyset_current(repo->keys)->number;
     for (size_t i = 0; i < records->count; i++) {
         const struct hf_key_record *record = &records->items[i];
         uint32_t last = record->grants[record->grant_count - 1].generation;
-        if (last > newest && hf_key_trusted(repo, record))
+        bool trusted = false;
+        HF_TRY(hf_key_trusted(repo, record, &trusted, err));
+        if (last > newest && trusted)
             newest = last;
     }
-    return newest;
+    *out = newest;
+    return HF_OK;
 }
 
 /* Stores the record with one more grant, and then takes it in memory too. */
@@ -77,7 +81,8 @@ static enum hf_status grant_missing(struct hf_repo *repo, struct hf_lease *lease
 enum hf_status hf_keys_complete(struct hf_repo *repo, struct hf_lease *lease,
                                 struct hf_key_records *records, struct hf_error *err)
 {
-    uint32_t newest = hf_key_newest(repo, records);
+    uint32_t newest = 0;
+    HF_TRY(hf_key_newest(repo, records, &newest, err));
     if (newest != hf_keyset_current(repo->keys)->number)
         return hf_error_set(err, HF_BUSY,
                             "%s: key generation %u was begun with another key and not granted to "
@@ -86,24 +91,30 @@ enum hf_status hf_keys_complete(struct hf_repo *repo, struct hf_lease *lease,
                             hf_store_name(repo->store), (unsigned)newest);
     for (size_t i = 0; i < records->count; i++) {
         struct hf_key_record *record = &records->items[i];
-        if (on_roster(&repo->keys->roster, record->id) && hf_key_trusted(repo, record))
+        bool trusted = false;
+        HF_TRY(hf_key_trusted(repo, record, &trusted, err));
+        if (trusted && on_roster(&repo->keys->roster, record->id))
             HF_TRY(grant_missing(repo, lease, record, err));
     }
     return HF_OK;
 }
 
 /* Those that go along: trusted, and up to date. ids: room for every record. */
-static size_t make_roster(const struct hf_repo *repo, const struct hf_key_records *records,
-                          uint8_t (*ids)[HF_KEY_RECORD_ID])
+static enum hf_status make_roster(const struct hf_repo *repo, const struct hf_key_records *records,
+                                  uint8_t (*ids)[HF_KEY_RECORD_ID], size_t *out_count,
+                                  struct hf_error *err)
 {
     uint32_t current = hf_keyset_current(repo->keys)->number;
     size_t count = 0;
     for (size_t i = 0; i < records->count; i++) {
         const struct hf_key_record *record = &records->items[i];
-        if (hf_key_record_has(record, current) && hf_key_trusted(repo, record))
+        bool trusted = false;
+        HF_TRY(hf_key_trusted(repo, record, &trusted, err));
+        if (trusted && hf_key_record_has(record, current))
             memcpy(ids[count++], record->id, HF_KEY_RECORD_ID);
     }
-    return count;
+    *out_count = count;
+    return HF_OK;
 }
 
 static struct hf_key_record *own_record(const struct hf_repo *repo,
@@ -168,8 +179,10 @@ static enum hf_status rotate(struct hf_repo *repo, struct hf_lease *lease,
     uint8_t(*ids)[HF_KEY_RECORD_ID] = calloc(records->count, sizeof *ids);
     if (!ids)
         return hf_error_memory(err);
-    struct hf_roster roster = {.ids = (const void *)ids, .count = make_roster(repo, records, ids)};
-    enum hf_status status = begin_generation(repo, lease, own, &roster, err);
+    struct hf_roster roster = {.ids = (const void *)ids};
+    enum hf_status status = make_roster(repo, records, ids, &roster.count, err);
+    if (status == HF_OK)
+        status = begin_generation(repo, lease, own, &roster, err);
     free(ids);
     return status;
 }

@@ -9,14 +9,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool hf_key_trusted(const struct hf_repo *repo, const struct hf_key_record *record)
+enum hf_status hf_key_trusted(const struct hf_repo *repo, const struct hf_key_record *record,
+                              bool *out, struct hf_error *err)
 {
-    struct hf_error ignored = HF_ERROR_INIT;
-    return hf_key_record_verify(record, repo->keys->sign_pk, &ignored) == HF_OK;
+    struct hf_error why = HF_ERROR_INIT;
+    enum hf_status status = hf_key_record_verify(record, repo->keys->sign_pk, &why);
+    if (status == HF_NO_MEMORY) {
+        *err = why;
+        return status;
+    }
+    *out = status == HF_OK;
+    return HF_OK;
 }
 
-static void describe(const struct hf_repo *repo, const struct hf_key_record *record,
-                     struct hf_key_info *out)
+static enum hf_status describe(const struct hf_repo *repo, const struct hf_key_record *record,
+                               struct hf_key_info *out, struct hf_error *err)
 {
     hf_hex(out->id, record->id, sizeof record->id);
     memcpy(out->label, record->label, sizeof out->label);
@@ -25,7 +32,7 @@ static void describe(const struct hf_repo *repo, const struct hf_key_record *rec
     out->created = record->created;
     out->generations = (uint32_t)record->grant_count;
     out->current = strcmp(out->id, repo->key_id) == 0;
-    out->trusted = hf_key_trusted(repo, record);
+    return hf_key_trusted(repo, record, &out->trusted, err);
 }
 
 enum hf_status hf_key_list(struct hf_repo *repo, struct hf_key_info **out, size_t *out_count,
@@ -36,8 +43,13 @@ enum hf_status hf_key_list(struct hf_repo *repo, struct hf_key_info **out, size_
     struct hf_key_info *list = calloc(records.count + 1, sizeof *list);
     if (!list)
         return hf_error_memory(err);
-    for (size_t i = 0; i < records.count; i++)
-        describe(repo, &records.items[i], &list[i]);
+    enum hf_status status = HF_OK;
+    for (size_t i = 0; i < records.count && status == HF_OK; i++)
+        status = describe(repo, &records.items[i], &list[i], err);
+    if (status != HF_OK) {
+        free(list);
+        return status;
+    }
     *out = list;
     *out_count = records.count;
     return HF_OK;
@@ -166,15 +178,17 @@ static enum hf_status check_removable(const struct hf_repo *repo,
                                       const struct hf_key_records *records, const char *id,
                                       struct hf_error *err)
 {
-    uint32_t newest = hf_key_newest(repo, records);
+    uint32_t newest = 0;
+    HF_TRY(hf_key_newest(repo, records, &newest, err));
     bool reader = false;
     bool newest_held = false;
     for (size_t i = 0; i < records->count; i++) {
         const struct hf_key_record *record = &records->items[i];
         char name[HF_KEY_ID_TEXT];
         hf_hex(name, record->id, sizeof record->id);
-        if (strcmp(name, id) == 0 || record->role != HF_ROLE_READER ||
-            !hf_key_trusted(repo, record))
+        bool trusted = false;
+        HF_TRY(hf_key_trusted(repo, record, &trusted, err));
+        if (strcmp(name, id) == 0 || record->role != HF_ROLE_READER || !trusted)
             continue;
         reader = true;
         newest_held = newest_held || hf_key_record_has(record, newest);

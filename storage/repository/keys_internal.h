@@ -9,10 +9,12 @@
 /* A reader's lease for changing keys. */
 enum hf_status hf_keys_begin(struct hf_repo *repo, const char *purpose, struct hf_lease **out,
                              struct hf_error *err) HF_WARN_UNUSED;
-/* All grants are signed by this repository. */
-bool hf_key_trusted(const struct hf_repo *repo, const struct hf_key_record *record);
+/* *out: all grants are signed by this repository. Want of memory is an error, not distrust. */
+enum hf_status hf_key_trusted(const struct hf_repo *repo, const struct hf_key_record *record,
+                              bool *out, struct hf_error *err) HF_WARN_UNUSED;
 /* The highest generation that this key or any trusted record holds. */
-uint32_t hf_key_newest(const struct hf_repo *repo, const struct hf_key_records *records);
+enum hf_status hf_key_newest(const struct hf_repo *repo, const struct hf_key_records *records,
+                             uint32_t *out, struct hf_error *err) HF_WARN_UNUSED;
 /* Finishes a rotation that was cut short: every trusted record on the newest generation's roster
  * gets the generations that it lacks. records are replaced by what is stored then. HF_BUSY when
  * another key has a generation that this one lacks: only that key can finish. */
