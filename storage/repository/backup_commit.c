@@ -34,7 +34,7 @@ static enum hf_status store_meta(void *ctx, const void *data, size_t len, uint8_
 static enum hf_status check_streams(const struct hf_backup *backup, struct hf_error *err)
 {
     for (const struct hf_backup_stream *stream = backup->streams; stream; stream = stream->next)
-        if (stream->state != HF_STREAM_CLOSED)
+        if (stream->state != HF_BACKUP_STREAM_CLOSED)
             return hf_error_set(err, HF_FAILED, "stream %s was not written to its end",
                                 stream->name);
     return HF_OK;

@@ -24,7 +24,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum hf_stream_state { HF_STREAM_OPEN, HF_STREAM_CLOSED, HF_STREAM_ABANDONED };
+enum hf_backup_stream_state {
+    HF_BACKUP_STREAM_OPEN,
+    HF_BACKUP_STREAM_CLOSED,
+    HF_BACKUP_STREAM_ABANDONED
+};
 
 struct hf_backup_stream {
     struct hf_backup *backup;
@@ -45,7 +49,7 @@ struct hf_backup_stream {
     size_t ref_cap;
 
     /* Under the backup's lock. */
-    enum hf_stream_state state;
+    enum hf_backup_stream_state state;
     uint64_t records;
     json_t *attrs; /* owned, or NULL */
 };

@@ -208,7 +208,7 @@ static enum hf_status write_rest(struct hf_backup_stream *stream, struct hf_erro
     return HF_OK;
 }
 
-static void end_stream(struct hf_backup_stream *stream, enum hf_stream_state state,
+static void end_stream(struct hf_backup_stream *stream, enum hf_backup_stream_state state,
                        uint64_t records, json_t *attrs)
 {
     struct hf_backup *backup = stream->backup;
@@ -236,17 +236,17 @@ static enum hf_status stream_close(struct hf_sink_stream *sink_stream, uint64_t 
     }
     if (status != HF_OK) {
         (void)hf_error_prefix(err, "stream %s", stream->name);
-        end_stream(stream, HF_STREAM_ABANDONED, 0, NULL);
+        end_stream(stream, HF_BACKUP_STREAM_ABANDONED, 0, NULL);
         return status;
     }
     atomic_fetch_add(&stream->backup->records, records);
-    end_stream(stream, HF_STREAM_CLOSED, records, copy);
+    end_stream(stream, HF_BACKUP_STREAM_CLOSED, records, copy);
     return HF_OK;
 }
 
 static void stream_abandon(struct hf_sink_stream *sink_stream)
 {
-    end_stream(&sink_stream->stream, HF_STREAM_ABANDONED, 0, NULL);
+    end_stream(&sink_stream->stream, HF_BACKUP_STREAM_ABANDONED, 0, NULL);
 }
 
 void hf_backup_sink_init(struct hf_backup *backup)

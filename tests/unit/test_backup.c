@@ -1,8 +1,9 @@
 #include "storage/repository/backup.h"
 
+#include "base/clock.h"
 #include "base/pool.h"
 #include "base/text.h"
-#include "storage/repository/pack.h"
+#include "storage/repository/backup_internal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -348,6 +349,50 @@ static void interrupt_stops_producer_and_commit(void **state)
     assert_int_equal(hf_memory_store_count(fixture->store, "snapshots/"), 0);
 }
 
+/* As after a night in suspend: the lease ran out without a chance to renew it. */
+static void lose_lease(struct fixture *fixture, struct run *run)
+{
+    struct hf_error err = HF_ERROR_INIT;
+    const struct hf_lease_options options = {
+        .mode = HF_LEASE_SHARED, .purpose = "test", .ttl = 1, .renew = HF_NS_PER_S * 3600};
+    hf_lease_release(run->backup->lease);
+    run->backup->lease = NULL;
+    assert_ok(hf_lease_take(fixture->repo, &options, &run->backup->lease, &err), &err);
+    assert_int_not_equal(hf_lease_check(run->backup->lease, &err), HF_OK);
+}
+
+static void commit_lease_lost_but_all_there_succeeds(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hf_error err = HF_ERROR_INIT;
+    char id[HF_SNAPSHOT_ID_TEXT];
+    struct run run;
+    assert_ok(begin(fixture->repo, &run, &err), &err);
+    assert_ok(write_all(&run, mixed, MIXED, &err), &err);
+    lose_lease(fixture, &run);
+    assert_ok(commit(&run, NULL, id, &err), &err);
+    assert_ok(fixture_read_all(fixture->repo, id, mixed, MIXED, &err), &err);
+}
+
+static void commit_lease_lost_and_pack_gone_fails(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hf_error err = HF_ERROR_INIT;
+    char id[HF_SNAPSHOT_ID_TEXT];
+    struct run run;
+    HF_AUTO(hf_strings) packs = HF_STRINGS_INIT;
+    assert_ok(back_up(fixture->repo, mixed, MIXED, NULL, id, &err), &err);
+    fixture_keys(fixture->store, "packs/", &packs);
+    assert_ok(begin(fixture->repo, &run, &err), &err);
+    assert_ok(write_all(&run, mixed, MIXED, &err), &err);
+    lose_lease(fixture, &run);
+    for (size_t i = 0; i < packs.count; i++)
+        assert_ok(hf_store_delete(fixture->store, packs.items[i], &err), &err);
+    assert_fails(commit(&run, NULL, id, &err), HF_BUSY, &err);
+    assert_contains(err.text, "run it again");
+    assert_int_equal(hf_memory_store_count(fixture->store, "snapshots/"), 1);
+}
+
 static void begin_too_little_memory_is_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -473,6 +518,8 @@ int main(void)
         TEST(commit_stream_abandoned_fails),
         TEST(commit_same_name_twice_fails),
         TEST(interrupt_stops_producer_and_commit),
+        TEST(commit_lease_lost_but_all_there_succeeds),
+        TEST(commit_lease_lost_and_pack_gone_fails),
         TEST(begin_too_little_memory_is_refused),
         TEST(backup_many_tiny_streams_from_threads_come_back),
         TEST(backup_large_streams_from_threads_come_back),
