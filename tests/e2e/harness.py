@@ -248,7 +248,7 @@ class TestCase(unittest.TestCase):
             if stream:
                 stream.close()
 
-    def finish(self, process, expect=DONE, timeout=120, began=None):
+    def finish(self, process, expect=DONE, timeout=300, began=None):
         try:
             out, err = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
@@ -263,7 +263,7 @@ class TestCase(unittest.TestCase):
             self.fail(f"{' '.join(process.args)}\nexpected exit {expect}, got {result}")
         return result
 
-    def hf(self, *arguments, expect=DONE, says=(), timeout=120, **options):
+    def hf(self, *arguments, expect=DONE, says=(), timeout=300, **options):
         """Runs the program to its end; says: texts (regular expressions) of its messages."""
         began = time.monotonic()
         process = self.start(*arguments, **options)

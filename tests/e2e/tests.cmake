@@ -16,7 +16,7 @@ foreach(source ${sources})
   get_filename_component(name ${source} NAME_WE)
   string(REPLACE "test_" "e2e-" name ${name})
   add_test(NAME ${name} COMMAND /usr/bin/python3 ${source})
-  set_tests_properties(${name} PROPERTIES LABELS e2e FIXTURES_REQUIRED servers TIMEOUT 300
+  set_tests_properties(${name} PROPERTIES LABELS e2e FIXTURES_REQUIRED servers TIMEOUT 900
     SKIP_RETURN_CODE ${skip}
     ENVIRONMENT "HOLDFAST_BUILD=${CMAKE_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1")
 endforeach()
