@@ -111,12 +111,13 @@ static enum hf_status pause_looking(struct hf_cancel *cancel, struct hf_error *e
  * Until pg_dump holds what it needs. How it ends is seen when its output is taken, so that giving
  * up here is no error: pg_dump may lock less than we count on, or be gone already.
  */
-static enum hf_status await_locks(const struct hf_pg_schema_dump *dump, bool *out_again,
-                                  struct hf_error *err)
+static enum hf_status await_locks(const struct hf_pg_schema_dump *dump, int64_t patience,
+                                  bool *out_again, struct hf_error *err)
 {
     uint64_t wanted = locks_wanted(&dump->capture->tables);
     struct sight last = {.there = false};
     int64_t changed = hf_clock_monotonic();
+    int64_t free_at = changed; /* last seen not to wait behind us, or to get on */
     int64_t deadline = changed + hf_pg_lock_seconds(dump->capture->config) * HF_NS_PER_S;
 
     while (wanted > 0) {
@@ -125,7 +126,9 @@ static enum hf_status await_locks(const struct hf_pg_schema_dump *dump, bool *ou
 
         HF_TRY(look(dump, &now, err));
         time = hf_clock_monotonic();
-        if (now.behind_us) {
+        if (!now.behind_us || now.locks != last.locks)
+            free_at = time;
+        if (now.behind_us && time - free_at >= patience) {
             *out_again = true;
             return HF_OK;
         }
@@ -141,7 +144,7 @@ static enum hf_status await_locks(const struct hf_pg_schema_dump *dump, bool *ou
     return HF_OK;
 }
 
-enum hf_status hf_pg_schema_dump_start(const struct hf_pg_capture *capture,
+enum hf_status hf_pg_schema_dump_start(const struct hf_pg_capture *capture, int64_t patience,
                                        struct hf_pg_schema_dump **out, bool *out_again,
                                        struct hf_error *err)
 {
@@ -154,7 +157,7 @@ enum hf_status hf_pg_schema_dump_start(const struct hf_pg_capture *capture,
     hf_random_hex(token, 8);
     (void)snprintf(dump->app_name, sizeof dump->app_name, "holdfast pg_dump %s", token);
     HF_TRY(start(dump, err));
-    HF_TRY(await_locks(dump, out_again, err));
+    HF_TRY(await_locks(dump, patience, out_again, err));
     if (*out_again)
         return HF_OK;
     *out = dump;

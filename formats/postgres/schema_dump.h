@@ -13,9 +13,10 @@ HF_DEFINE_AUTO_PTR(hf_pg_schema_dump, hf_pg_schema_dump_free)
 /*
  * Starts it, with capture->tables' choice of schemas and tables, and waits until it has its locks.
  * *out_again: another session waits to change a table that we have locked and pg_dump has not, so
- * that pg_dump would wait for it, it for us, and we for pg_dump.
+ * that pg_dump waits for it, it for us, and we for pg_dump; and it has not given up by itself
+ * (a lock_timeout of its own) for patience nanoseconds.
  */
-enum hf_status hf_pg_schema_dump_start(const struct hf_pg_capture *capture,
+enum hf_status hf_pg_schema_dump_start(const struct hf_pg_capture *capture, int64_t patience,
                                        struct hf_pg_schema_dump **out, bool *out_again,
                                        struct hf_error *err) HF_WARN_UNUSED;
 

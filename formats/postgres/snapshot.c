@@ -11,6 +11,11 @@
  * often at least, and for as long as one would wait for a lock. */
 enum { ATTEMPTS = 20 };
 
+/* At first a session that waits to change a table is let go at once. Where there is always another
+ * one, those that have a lock_timeout are waited out, for longer with every attempt. */
+enum { PATIENCE_ATTEMPTS = 30 };
+#define PATIENCE_NS (HF_NS_PER_S / 10)
+
 static enum hf_status list(struct hf_pg_capture *capture, enum hf_pg_listing listing,
                            struct hf_error *err)
 {
@@ -87,9 +92,11 @@ static bool is_deadlock(const struct hf_pg *pg)
     return strcmp(pg->sqlstate, "40P01") == 0;
 }
 
-static enum hf_status attempt(struct hf_pg_capture *capture, struct hf_pg_schema_dump **out_dump,
-                              bool *out_again, struct hf_error *err)
+static enum hf_status attempt(struct hf_pg_capture *capture, int number,
+                              struct hf_pg_schema_dump **out_dump, bool *out_again,
+                              struct hf_error *err)
 {
+    int64_t patience = (number < PATIENCE_ATTEMPTS ? number : PATIENCE_ATTEMPTS) * PATIENCE_NS;
     enum hf_status status = lock_then_look(capture, err);
 
     if (status == HF_OK)
@@ -100,7 +107,7 @@ static enum hf_status attempt(struct hf_pg_capture *capture, struct hf_pg_schema
         return HF_OK;
     HF_TRY(status);
     HF_TRY(hf_pg_check_readable(capture->leader, &capture->tables, err));
-    HF_TRY(hf_pg_schema_dump_start(capture, out_dump, out_again, err));
+    HF_TRY(hf_pg_schema_dump_start(capture, patience, out_dump, out_again, err));
     if (*out_again)
         hf_observe(capture->work->observer, HF_NOTE_DETAIL,
                    "database %s: another session waits to change a table; letting it go first",
@@ -116,7 +123,7 @@ enum hf_status hf_pg_snapshot_begin(struct hf_pg_capture *capture,
     for (int i = 0; i < ATTEMPTS || hf_clock_monotonic() < deadline; i++) {
         bool again = false;
 
-        HF_TRY(attempt(capture, out_dump, &again, err));
+        HF_TRY(attempt(capture, i, out_dump, &again, err));
         if (!again)
             return HF_OK;
         HF_TRY(hf_pg_run(capture->leader, "ROLLBACK", err));
