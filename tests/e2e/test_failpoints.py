@@ -70,7 +70,6 @@ class Failpoints(TestCase):
 
     def test_killed_at_every_file_call(self):
         runs = 0
-        runs = 0
         for how in ("kill", "kill-after", "tear"):
             for n, result in self.failpoint.each(self.backup_command(), "files", how=how, under=self.repo,
                                                  env=self.environment()):
