@@ -213,11 +213,11 @@ static enum hf_status parse_line(const void *data, size_t len, struct hf_catalog
 {
     HF_AUTO_JSON line = NULL;
     HF_TRY(hf_json_parse_object(data, len, HF_CATALOG_LINE_MAX, "stream", &line, err));
-    const char *name;
-    enum hf_stream_kind kind;
+    const char *name = NULL;
+    enum hf_stream_kind kind = HF_STREAM_BYTES;
     struct hf_reflist_root root = {.depth = 0};
-    uint64_t records;
-    json_t *attrs;
+    uint64_t records = 0;
+    json_t *attrs = NULL;
     HF_TRY(parse_name(catalog, line, &name, err));
     HF_TRY(parse_kind(line, &kind, err));
     HF_TRY(hf_json_u64(line, "records", INT64_MAX, &records, err));
