@@ -74,18 +74,20 @@ enum hf_status hf_error_prefix(struct hf_error *err, const char *format, ...) HF
 /* "out of memory" */
 enum hf_status hf_error_memory(struct hf_error *err);
 
-/* The analyzer sees one file at a time, and would follow paths on which these return HF_OK. */
+/* The analyzer sees one file at a time, and would follow paths on which these return HF_OK. A
+ * macro, as it does not look into functions that are called from deep down. */
 #ifdef __clang_analyzer__
-static inline enum hf_status hf_error_is_no_success(enum hf_status status)
-{
-    if (status == HF_OK)
-        __builtin_unreachable();
-    return status;
-}
-#define hf_error_set(...) hf_error_is_no_success(hf_error_set(__VA_ARGS__))
-#define hf_error_sys(...) hf_error_is_no_success(hf_error_sys(__VA_ARGS__))
-#define hf_error_prefix(...) hf_error_is_no_success(hf_error_prefix(__VA_ARGS__))
-#define hf_error_memory(err) hf_error_is_no_success(hf_error_memory(err))
+#define HF_ERROR_IS_NO_SUCCESS(call)                                                               \
+    __extension__({                                                                                \
+        enum hf_status hf_error_status_ = call;                                                    \
+        if (hf_error_status_ == HF_OK)                                                             \
+            __builtin_unreachable();                                                               \
+        hf_error_status_;                                                                          \
+    })
+#define hf_error_set(...) HF_ERROR_IS_NO_SUCCESS(hf_error_set(__VA_ARGS__))
+#define hf_error_sys(...) HF_ERROR_IS_NO_SUCCESS(hf_error_sys(__VA_ARGS__))
+#define hf_error_prefix(...) HF_ERROR_IS_NO_SUCCESS(hf_error_prefix(__VA_ARGS__))
+#define hf_error_memory(err) HF_ERROR_IS_NO_SUCCESS(hf_error_memory(err))
 #endif
 
 /* Returns from the calling function when the expression is not HF_OK. */
