@@ -65,7 +65,7 @@ enum hf_status hf_fields_path(const struct hf_fields_file *file, const char *pat
                               struct hf_error *err) HF_WARN_UNUSED;
 
 #ifdef __clang_analyzer__ /* as in base/error.h */
-#define hf_fields_error(...) hf_error_is_no_success(hf_fields_error(__VA_ARGS__))
+#define hf_fields_error(...) HF_ERROR_IS_NO_SUCCESS(hf_fields_error(__VA_ARGS__))
 #endif
 
 #endif
