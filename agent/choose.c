@@ -1,8 +1,8 @@
 #include "agent/choose.h"
 
 #include "agent/names.h"
+#include "agent/place.h"
 #include "agent/prompt.h"
-#include "storage/local/local.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,12 +43,12 @@ static enum hf_status choose_named(const struct hf_config *config, const char *n
     const struct hf_config_repository *found = hf_config_repository(config, name);
 
     if (found) {
-        *out = (struct hf_chosen){.configured = found, .name = found->name, .path = found->path};
+        *out = (struct hf_chosen){.configured = found, .name = found->name, .place = found->path};
         return HF_OK;
     }
     if (config->repository_count > 0 && !strchr(name, '/') && !is_directory(name))
         return unknown_repository(config, name, err);
-    *out = (struct hf_chosen){.path = name};
+    *out = (struct hf_chosen){.place = name};
     return HF_OK;
 }
 
@@ -83,7 +83,7 @@ enum hf_status hf_choose_repository(const struct hf_session *session, const char
 static void passphrase_name(const struct hf_chosen *chosen, char what[WHAT_MAX])
 {
     (void)snprintf(what, WHAT_MAX, "the passphrase of repository %s",
-                   chosen->name ? chosen->name : chosen->path);
+                   chosen->name ? chosen->name : chosen->place);
 }
 
 static enum hf_status from_options(const struct hf_session *session, const char *what,
@@ -156,7 +156,7 @@ enum hf_status hf_choose_new_passphrase(struct hf_session *session, const struct
     char what[WHAT_MAX];
 
     (void)snprintf(what, sizeof what, "a new passphrase for repository %s",
-                   chosen->name ? chosen->name : chosen->path);
+                   chosen->name ? chosen->name : chosen->place);
     HF_TRY(find_passphrase(session, chosen, what, &secret, err));
     if (!secret && hf_prompt_new_secret(what, &secret, err) != HF_OK)
         return prompt_failed(err);
@@ -222,29 +222,25 @@ void hf_choose_close(struct hf_session *session)
     if (session->store)
         hf_store_close(session->store);
     free(session->repository);
-    free(session->repository_path);
+    free(session->repository_place);
     session->repo = NULL;
     session->store = NULL;
     session->repository = NULL;
-    session->repository_path = NULL;
+    session->repository_place = NULL;
 }
 
 enum hf_status hf_choose_open_store(struct hf_session *session, const struct hf_chosen *chosen,
                                     struct hf_error *err)
 {
-    if (session->store && strcmp(session->repository_path, chosen->path) == 0)
+    if (session->store && strcmp(session->repository_place, chosen->place) == 0)
         return HF_OK;
     hf_choose_close(session);
-    HF_TRY(hf_text_copy(chosen->path, &session->repository_path, err));
+    HF_TRY(hf_text_copy(chosen->place, &session->repository_place, err));
     HF_TRY(hf_text_format(&session->repository, err, "repository %s",
-                          chosen->name ? chosen->name : chosen->path));
-    if (hf_local_open(chosen->path, HF_LOCAL_OPEN, &session->store, err) == HF_OK)
-        return HF_OK;
-    if (err->status == HF_NOT_FOUND)
-        return hf_error_set(err, HF_NOT_FOUND,
-                            "%s: there is no directory %s; \"holdfast init\" makes a repository",
-                            session->repository, chosen->path);
-    return hf_session_name_repository(session, err);
+                          chosen->name ? chosen->name : chosen->place));
+    if (hf_place_open(session, chosen, HF_PLACE_OPEN, &session->store, err) != HF_OK)
+        return hf_session_name_repository(session, err);
+    return HF_OK;
 }
 
 enum hf_status hf_choose_open(struct hf_session *session, const struct hf_chosen *chosen,
@@ -256,7 +252,7 @@ enum hf_status hf_choose_open(struct hf_session *session, const struct hf_chosen
 
 enum hf_status hf_choose_and_open(struct hf_session *session, struct hf_error *err)
 {
-    struct hf_chosen chosen = {.path = ""};
+    struct hf_chosen chosen = {.place = ""};
 
     HF_TRY(hf_choose_repository(session, NULL, &chosen, err));
     return hf_choose_open(session, &chosen, err);

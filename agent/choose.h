@@ -12,9 +12,9 @@
 #include "agent/session.h"
 
 struct hf_chosen {
-    const struct hf_config_repository *configured; /* or NULL: a directory */
+    const struct hf_config_repository *configured; /* or NULL: a place that was said */
     const char *name;                              /* of the configuration, or NULL */
-    const char *path;
+    const char *place; /* the directory: what tells it from others, and what people are shown */
 };
 
 /* wanted: a name of the configuration where the command line has none, or NULL. All of *out is

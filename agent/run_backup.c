@@ -90,7 +90,7 @@ static void report(struct hf_session *session, const struct hf_backup_task *task
                    const struct outcome *outcome)
 {
     const struct hf_backup_stats *stats = &outcome->stats;
-    const char *repository = task->chosen.name ? task->chosen.name : task->chosen.path;
+    const char *repository = task->chosen.name ? task->chosen.name : task->chosen.place;
     char read[HF_SIZE_TEXT], fresh[HF_SIZE_TEXT], stored[HF_SIZE_TEXT];
     char took[HF_DURATION_TEXT], captured[HF_TIME_TEXT];
 

@@ -74,7 +74,7 @@ static void look_at_repository(struct findings *f, const struct hf_chosen *chose
     char subject[300];
 
     (void)snprintf(subject, sizeof subject, "repository %s",
-                   chosen->name ? chosen->name : chosen->path);
+                   chosen->name ? chosen->name : chosen->place);
     if (hf_choose_open(session, chosen, &err) != HF_OK) {
         find(f, subject, "", false, err.text);
         return;
@@ -101,7 +101,7 @@ static void look_at_repositories(struct findings *f, struct hf_error *err)
     for (size_t i = 0; i < session->config->repository_count; i++) {
         const struct hf_config_repository *one = &session->config->repositories[i];
 
-        chosen = (struct hf_chosen){.configured = one, .name = one->name, .path = one->path};
+        chosen = (struct hf_chosen){.configured = one, .name = one->name, .place = one->path};
         look_at_repository(f, &chosen);
     }
 }

@@ -1,7 +1,7 @@
 /* holdfast init */
 #include "agent/choose.h"
+#include "agent/place.h"
 #include "agent/run.h"
-#include "storage/local/local.h"
 
 #include <string.h>
 
@@ -27,13 +27,13 @@ static void report(struct hf_session *session, const struct hf_chosen *chosen)
     const char *fingerprint = hf_repo_fingerprint(session->repo);
 
     hf_output_event(session->output, "init",
-                    json_pack("{s:s, s:s, s:s}", "repository", chosen->path, "id",
+                    json_pack("{s:s, s:s, s:s}", "repository", chosen->place, "id",
                               hf_repo_id(session->repo), "fingerprint", fingerprint));
     hf_output_news(session->output,
                    "made repository %s in %s\n"
                    "fingerprint %s\n"
                    "Without its passphrase nothing in it can be read: keep a copy elsewhere.\n",
-                   hf_repo_id(session->repo), chosen->path, fingerprint);
+                   hf_repo_id(session->repo), chosen->place, fingerprint);
 }
 
 enum hf_status hf_run_init(struct hf_session *session, struct hf_error *err)
@@ -47,7 +47,7 @@ enum hf_status hf_run_init(struct hf_session *session, struct hf_error *err)
     HF_TRY(hf_choose_repository(session, NULL, &chosen, err));
     HF_TRY(hf_choose_new_passphrase(session, &chosen, &passphrase, err));
     credential.passphrase = passphrase;
-    if (hf_local_open(chosen.path, HF_LOCAL_CREATE, &session->store, err) != HF_OK ||
+    if (hf_place_open(session, &chosen, HF_PLACE_CREATE, &session->store, err) != HF_OK ||
         hf_repo_init(session->store, &options, &credential, err) != HF_OK ||
         /* Opened again, so that what is reported as made is known to open. */
         hf_repo_open(session->store, &credential, &session->repo, err) != HF_OK)

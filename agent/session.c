@@ -73,7 +73,7 @@ void hf_session_end(struct hf_session *session)
     if (session->store)
         hf_store_close(session->store);
     free(session->repository);
-    free(session->repository_path);
+    free(session->repository_place);
     hf_signals_watch(NULL);
     if (session->cancel)
         hf_cancel_free(session->cancel);
@@ -113,10 +113,10 @@ enum hf_status hf_session_cause(struct hf_session *session, struct hf_error *err
 
 enum hf_status hf_session_name_repository(const struct hf_session *session, struct hf_error *err)
 {
-    bool by_path = strstr(session->repository, session->repository_path) != NULL;
+    bool by_path = strstr(session->repository, session->repository_place) != NULL;
 
     /* The store names its directory itself. */
-    if (by_path && strstr(err->text, session->repository_path))
+    if (by_path && strstr(err->text, session->repository_place))
         return err->status;
     return hf_error_prefix(err, "%s", session->repository);
 }

@@ -19,8 +19,8 @@ struct hf_session {
     char *env_passphrase_file;        /* HOLDFAST_PASSPHRASE_FILE, or NULL */
 
     /* The repository at hand. */
-    char *repository; /* "repository offsite" or "repository /srv/backups", for errors */
-    char *repository_path;
+    char *repository;       /* "repository offsite" or "repository /srv/backups", for errors */
+    char *repository_place; /* struct hf_chosen: place */
     struct hf_store *store;
     struct hf_repo *repo;
 };
