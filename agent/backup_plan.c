@@ -1,8 +1,7 @@
 #include "agent/backup_plan.h"
 
-#include "agent/conninfo.h"
+#include "agent/kind.h"
 #include "agent/names.h"
-#include "agent/source.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -93,7 +92,7 @@ static enum hf_status add_everything(struct hf_session *session, struct hf_backu
                             "configuration file with sources%s%s",
                             config->file ? "; there are none in " : "",
                             config->file ? config->file : "");
-    HF_TRY(hf_source_refuse_options(session, config->sources[0].name, err));
+    HF_TRY(hf_kind_refuse_url_options(session->args, config->sources[0].name, err));
     for (size_t i = 0; i < config->job_count; i++)
         HF_TRY(add_job(session, &config->jobs[i], plan, err));
     for (size_t i = 0; i < config->source_count && config->job_count == 0; i++)
@@ -107,14 +106,15 @@ static enum hf_status add_operand(struct hf_session *session, const char *operan
     const struct hf_config_job *job = hf_config_job(session->config, operand);
     struct hf_config_source *source = source_of(session->config, operand);
 
-    if (hf_conninfo_is_url(operand)) {
-        HF_TRY(hf_source_from_url(session, operand, &plan->urls[plan->url_count], err));
-        plan->url_count++;
-        return add_task(plan, &plan->urls[plan->url_count - 1], NULL, err);
+    if (hf_kind_of_url(operand)) {
+        struct hf_config_source *made = &plan->urls[plan->url_count++];
+
+        HF_TRY(hf_kind_source_of_url(session, operand, made, err));
+        return add_task(plan, made, NULL, err);
     }
     if (!job && !source)
         return unknown_name(session->config, operand, err);
-    HF_TRY(hf_source_refuse_options(session, operand, err));
+    HF_TRY(hf_kind_refuse_url_options(session->args, operand, err));
     return job ? add_job(session, job, plan, err) : add_task(plan, source, NULL, err);
 }
 

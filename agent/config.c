@@ -1,7 +1,7 @@
 #include "agent/config.h"
 
-#include "agent/config_postgres.h"
 #include "agent/fields.h"
+#include "agent/kind.h"
 #include "agent/names.h"
 
 #include <ctype.h>
@@ -16,8 +16,8 @@ static enum hf_status read_sources(const struct hf_fields_file *file, const stru
                                    const char *where, void *out, struct hf_error *err);
 static enum hf_status read_jobs(const struct hf_fields_file *file, const struct hf_yaml *value,
                                 const char *where, void *out, struct hf_error *err);
-static enum hf_status read_postgres(const struct hf_fields_file *file, const struct hf_yaml *value,
-                                    const char *where, void *out, struct hf_error *err);
+static enum hf_status read_kind(const struct hf_fields_file *file, const struct hf_yaml *value,
+                                const char *where, void *out, struct hf_error *err);
 
 static const struct hf_field top_fields[] = {
     {.key = "memory",
@@ -55,11 +55,6 @@ static const struct hf_field repository_fields[] = {
     {.key = "fingerprint",
      .type = HF_FIELD_TEXT,
      .offset = offsetof(struct hf_config_repository, fingerprint)},
-    {.key = NULL},
-};
-
-static const struct hf_field source_fields[] = {
-    {.key = "postgres", .type = HF_FIELD_OTHER, .required = true, .read = read_postgres},
     {.key = NULL},
 };
 
@@ -152,10 +147,39 @@ static enum hf_status read_repositories(const struct hf_fields_file *file,
     return read_named(file, value, "repository", read_repository, config, err);
 }
 
-static enum hf_status read_postgres(const struct hf_fields_file *file, const struct hf_yaml *value,
-                                    const char *where, void *out, struct hf_error *err)
+static enum hf_status read_kind(const struct hf_fields_file *file, const struct hf_yaml *value,
+                                const char *where, void *out, struct hf_error *err)
 {
-    return hf_config_read_postgres(file, value, where, out, err);
+    struct hf_config_source *source = out;
+
+    return source->kind->read(file, value, where, source, err);
+}
+
+static bool has_key(const struct hf_yaml *map, const char *key)
+{
+    for (size_t i = 0; i < map->count; i += 2) {
+        if (strcmp(map->items[i]->text, key) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A source is of exactly one kind, which its only key names. */
+static enum hf_status find_kind(const struct hf_fields_file *file, const struct hf_yaml *value,
+                                const char *where, const struct hf_kind **out, struct hf_error *err)
+{
+    const struct hf_kind *kind;
+
+    for (size_t i = 0; value->type == HF_YAML_MAP && (kind = hf_kind_at(i)) != NULL; i++) {
+        if (!has_key(value, kind->source->name))
+            continue;
+        if (*out)
+            return hf_fields_error(file, value, err,
+                                   "\"%s\" and \"%s\" %s cannot be given together",
+                                   (*out)->source->name, kind->source->name, where);
+        *out = kind;
+    }
+    return HF_OK;
 }
 
 static enum hf_status read_source(const struct hf_fields_file *file, const char *name,
@@ -163,9 +187,20 @@ static enum hf_status read_source(const struct hf_fields_file *file, const char 
                                   struct hf_config *config, struct hf_error *err)
 {
     struct hf_config_source *source = &config->sources[config->source_count++];
+    struct hf_field fields[HF_KINDS_MAX + 1] = {{.key = NULL}};
+    char known[HF_KIND_LIST];
+    const struct hf_kind *kind;
 
+    for (size_t i = 0; (kind = hf_kind_at(i)) != NULL; i++)
+        fields[i] =
+            (struct hf_field){.key = kind->source->name, .type = HF_FIELD_OTHER, .read = read_kind};
     HF_TRY(hf_text_copy(name, &source->name, err));
-    return hf_fields_read(file, value, source_fields, where, source, err);
+    HF_TRY(find_kind(file, value, where, &source->kind, err));
+    HF_TRY(hf_fields_read(file, value, fields, where, source, err));
+    if (source->kind)
+        return HF_OK;
+    hf_kind_list(known);
+    return hf_fields_error(file, value, err, "%s is missing %s", known, where);
 }
 
 static enum hf_status read_sources(const struct hf_fields_file *file, const struct hf_yaml *value,

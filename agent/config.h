@@ -35,11 +35,20 @@ struct hf_config_repository {
     char *fingerprint;   /* or NULL */
 };
 
-struct hf_config_source {
-    char *name;
-    struct hf_pg_config postgres;   /* without the password */
+struct hf_config_postgres {
+    struct hf_pg_config config;     /* without the password */
     char *dbname;                   /* the one database, or NULL */
     struct hf_secret_spec password; /* of the server */
+};
+
+struct hf_kind; /* agent/kind.h */
+
+struct hf_config_source {
+    char *name;
+    const struct hf_kind *kind; /* which member of as is meant; NULL: nothing was read yet */
+    union {                     /* each begins with what formats/ takes */
+        struct hf_config_postgres postgres;
+    } as;
 };
 
 struct hf_config_job {

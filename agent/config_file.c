@@ -1,6 +1,7 @@
 /* The configuration as a whole: found, loaded, looked up in, freed (config.h). */
 #include "agent/config.h"
 
+#include "agent/kind.h"
 #include "agent/yaml.h"
 #include "base/file.h"
 
@@ -50,10 +51,9 @@ enum hf_status hf_config_load(const char *file, struct hf_config **out, struct h
 
 void hf_config_source_done(struct hf_config_source *source)
 {
+    if (source->kind)
+        source->kind->done(source);
     free(source->name);
-    free(source->dbname);
-    hf_pg_config_done(&source->postgres);
-    hf_secret_spec_done(&source->password);
 }
 
 void hf_config_free(struct hf_config *config)

@@ -176,7 +176,7 @@ static enum hf_status conninfo_from_parts(const struct hf_fields_file *file,
 
 static enum hf_status conninfo_from_dsn(const struct hf_fields_file *file,
                                         const struct hf_yaml *map, const char *where,
-                                        struct written *w, struct hf_config_source *out,
+                                        struct written *w, struct hf_config_postgres *out,
                                         struct hf_error *err)
 {
     HF_AUTO(hf_conninfo) info = {.text = NULL};
@@ -192,7 +192,7 @@ static enum hf_status conninfo_from_dsn(const struct hf_fields_file *file,
         out->dbname = info.dbname;
         info.dbname = NULL;
     }
-    out->postgres.conninfo = info.text;
+    out->config.conninfo = info.text;
     info.text = NULL;
     if (info.password) {
         out->password.from = HF_SECRET_TEXT;
@@ -208,9 +208,9 @@ static void move_strings(struct hf_strings *to, struct hf_strings *from)
     *from = (struct hf_strings)HF_STRINGS_INIT;
 }
 
-static void move_rest(struct written *w, const struct hf_yaml *map, struct hf_config_source *out)
+static void move_rest(struct written *w, const struct hf_yaml *map, struct hf_config_postgres *out)
 {
-    struct hf_pg_config *pg = &out->postgres;
+    struct hf_pg_config *pg = &out->config;
 
     if (out->password.from == HF_SECRET_NOWHERE) {
         out->password = w->password;
@@ -233,10 +233,10 @@ static void move_rest(struct written *w, const struct hf_yaml *map, struct hf_co
 
 /* What is backed up must be said: libpq would otherwise guess from the user's name. */
 static enum hf_status check_databases(const struct hf_fields_file *file, const struct hf_yaml *map,
-                                      const char *where, const struct hf_config_source *out,
+                                      const char *where, const struct hf_config_postgres *out,
                                       struct hf_error *err)
 {
-    if (out->dbname || out->postgres.databases.count > 0 || out->postgres.all_databases)
+    if (out->dbname || out->config.databases.count > 0 || out->config.all_databases)
         return HF_OK;
     return hf_fields_error(file, map, err,
                            "one of \"database\", \"databases\" and \"all_databases\" is missing %s",
@@ -248,17 +248,27 @@ enum hf_status hf_config_read_postgres(const struct hf_fields_file *file, const 
                                        struct hf_error *err)
 {
     __attribute__((cleanup(written_auto))) struct written w = {.dsn = NULL};
+    struct hf_config_postgres *postgres = &out->as.postgres;
 
     HF_TRY(hf_fields_read(file, map, fields, where, &w, err));
     HF_TRY(check_conflicts(file, map, where, err));
     HF_TRY(check_sslmode(file, map, where, w.sslmode, err));
     if (w.dsn) {
-        HF_TRY(conninfo_from_dsn(file, map, where, &w, out, err));
+        HF_TRY(conninfo_from_dsn(file, map, where, &w, postgres, err));
     } else {
-        HF_TRY(conninfo_from_parts(file, &w, &out->postgres.conninfo, err));
+        HF_TRY(conninfo_from_parts(file, &w, &postgres->config.conninfo, err));
         if (w.database)
-            HF_TRY(hf_text_copy(w.database, &out->dbname, err));
+            HF_TRY(hf_text_copy(w.database, &postgres->dbname, err));
     }
-    move_rest(&w, map, out);
-    return check_databases(file, map, where, out, err);
+    move_rest(&w, map, postgres);
+    return check_databases(file, map, where, postgres, err);
+}
+
+void hf_config_postgres_done(struct hf_config_source *source)
+{
+    struct hf_config_postgres *postgres = &source->as.postgres;
+
+    hf_pg_config_done(&postgres->config);
+    free(postgres->dbname);
+    hf_secret_spec_done(&postgres->password);
 }

@@ -5,9 +5,10 @@
 #include "agent/config.h"
 #include "agent/fields.h"
 
-/* Fills everything of *out but its name; out starts zeroed and is released by the caller. */
+/* read and done of struct hf_kind (agent/kind.h). */
 enum hf_status hf_config_read_postgres(const struct hf_fields_file *file, const struct hf_yaml *map,
                                        const char *where, struct hf_config_source *out,
                                        struct hf_error *err) HF_WARN_UNUSED;
+void hf_config_postgres_done(struct hf_config_source *source);
 
 #endif

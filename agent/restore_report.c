@@ -28,7 +28,7 @@ static void write_value(struct hf_output *output, const char *label, const char 
         hf_output_text(output, "    %s %s\n", label, value);
 }
 
-static void write_differences(struct hf_output *output, const json_t *differences)
+void hf_restore_report_differences(struct hf_output *output, const json_t *differences)
 {
     size_t count = json_array_size(differences);
     const json_t *one;
@@ -50,7 +50,7 @@ static void write_differences(struct hf_output *output, const json_t *difference
                        count - DIFFERENCES_SHOWN);
 }
 
-static void write_notes(struct hf_output *output, const json_t *notes)
+void hf_restore_report_notes(struct hf_output *output, const json_t *notes)
 {
     const json_t *one;
     size_t i;
@@ -84,11 +84,11 @@ static void write_database(struct hf_output *output, const json_t *database)
     if (aside)
         hf_output_text(output, "  the database that was %s is kept as %s\n",
                        restored ? restored : "there", aside);
-    write_notes(output, json_object_get(database, "notes"));
-    write_differences(output, json_object_get(database, "differences"));
+    hf_restore_report_notes(output, json_object_get(database, "notes"));
+    hf_restore_report_differences(output, json_object_get(database, "differences"));
 }
 
-void hf_restore_report_write(struct hf_output *output, const json_t *report)
+void hf_restore_report_databases(struct hf_output *output, const json_t *report)
 {
     const json_t *databases = json_object_get(report, "databases");
     const json_t *one;
@@ -97,7 +97,12 @@ void hf_restore_report_write(struct hf_output *output, const json_t *report)
     json_array_foreach (databases, i, one) {
         write_database(output, one);
     }
-    write_notes(output, json_object_get(report, "notes"));
+    hf_restore_report_notes(output, json_object_get(report, "notes"));
+}
+
+static bool is_whole(const json_t *part)
+{
+    return is_true(part, "compared") && is_true(part, "equal") && !is_true(part, "partial");
 }
 
 bool hf_restore_report_proves(const json_t *report)
@@ -106,11 +111,9 @@ bool hf_restore_report_proves(const json_t *report)
     const json_t *one;
     size_t i;
 
-    if (!is_true(report, "compared") || !is_true(report, "equal"))
-        return false;
     json_array_foreach (databases, i, one) {
-        if (!is_true(one, "compared") || !is_true(one, "equal") || is_true(one, "partial"))
+        if (!is_whole(one))
             return false;
     }
-    return json_array_size(databases) > 0;
+    return is_whole(report) && (!databases || json_array_size(databases) > 0);
 }

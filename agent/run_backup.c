@@ -1,10 +1,10 @@
 /* holdfast backup */
 #include "agent/backup_plan.h"
 #include "agent/duration.h"
+#include "agent/kind.h"
 #include "agent/run.h"
 #include "agent/signals.h"
 #include "agent/snapshots.h"
-#include "agent/source.h"
 #include "base/clock.h"
 #include "storage/repository/backup.h"
 
@@ -18,14 +18,15 @@ struct outcome {
     struct hf_backup_stats stats;
 };
 
-static enum hf_status backup_options(const struct hf_session *session, const char *source,
-                                     char *host, size_t host_size, struct hf_backup_options *out,
+static enum hf_status backup_options(const struct hf_session *session,
+                                     const struct hf_config_source *source, char *host,
+                                     size_t host_size, struct hf_backup_options *out,
                                      struct hf_error *err)
 {
     unsigned level = 0;
 
-    *out = (struct hf_backup_options){.source = source,
-                                      .kind = hf_pg_source.name,
+    *out = (struct hf_backup_options){.source = source->name,
+                                      .kind = source->kind->source->name,
                                       .host = host,
                                       .cancel = session->cancel,
                                       .observer = hf_output_observer(session->output)};
@@ -44,9 +45,10 @@ static enum hf_status capture(struct hf_session *session, struct hf_config_sourc
     struct hf_work work = {.cancel = session->cancel,
                            .observer = hf_output_observer(session->output)};
 
-    HF_TRY(hf_source_prepare(session, source, err));
+    HF_TRY(source->kind->prepare(session, source, err));
     HF_TRY(hf_args_number(session->args, HF_OPT_JOBS, 1, HF_CONFIG_JOBS_MAX, &work.jobs, err));
-    return hf_pg_source.capture(&source->postgres, hf_backup_sink(backup), &work, out, err);
+    return source->kind->source->capture(hf_kind_config(source), hf_backup_sink(backup), &work, out,
+                                         err);
 }
 
 /* Captures and commits; backup is consumed. */
@@ -77,7 +79,7 @@ static enum hf_status back_up(struct hf_session *session, struct hf_config_sourc
     int64_t start = hf_clock_monotonic();
     enum hf_status status;
 
-    HF_TRY(backup_options(session, source->name, host, sizeof host, &options, err));
+    HF_TRY(backup_options(session, source, host, sizeof host, &options, err));
     HF_TRY(hf_backup_begin(session->repo, &options, &backup, err));
     hf_output_begin(session->output, source->name);
     status = capture_and_commit(session, source, backup, out, err);

@@ -1,10 +1,9 @@
 /* holdfast doctor */
 #include "agent/backup_plan.h"
-#include "agent/conninfo.h"
 #include "agent/duration.h"
+#include "agent/kind.h"
 #include "agent/run.h"
 #include "agent/snapshots.h"
-#include "agent/source.h"
 #include "base/clock.h"
 #include "base/json.h"
 
@@ -127,8 +126,8 @@ static void look_at_source(struct findings *f, struct hf_config_source *source)
     char subject[HF_CONFIG_NAME_MAX + 16];
 
     (void)snprintf(subject, sizeof subject, "source %s", source->name);
-    if (hf_source_prepare(f->session, source, &err) != HF_OK ||
-        hf_pg_source.doctor(&source->postgres, &list, &err) != HF_OK)
+    if (source->kind->prepare(f->session, source, &err) != HF_OK ||
+        source->kind->source->doctor(hf_kind_config(source), &list, &err) != HF_OK)
         find(f, subject, "", false, err.text);
     else
         take_findings(f, subject, list);
@@ -137,18 +136,19 @@ static void look_at_source(struct findings *f, struct hf_config_source *source)
 static enum hf_status look_at_url(struct findings *f, const char *url, struct hf_error *err)
 {
     struct hf_config_source source = {.name = NULL};
+    enum hf_status status = hf_kind_source_of_url(f->session, url, &source, err);
 
-    HF_TRY(hf_source_from_url(f->session, url, &source, err));
-    look_at_source(f, &source);
+    if (status == HF_OK)
+        look_at_source(f, &source);
     hf_config_source_done(&source);
-    return HF_OK;
+    return status;
 }
 
 static enum hf_status look_at_operand(struct findings *f, const char *operand, struct hf_error *err)
 {
     struct hf_config *config = f->session->config;
 
-    if (hf_conninfo_is_url(operand))
+    if (hf_kind_of_url(operand))
         return look_at_url(f, operand, err);
     for (size_t i = 0; i < config->source_count; i++) {
         if (strcmp(config->sources[i].name, operand) == 0) {

@@ -1,17 +1,17 @@
 /* holdfast export */
 #include "agent/choose.h"
+#include "agent/kind.h"
 #include "agent/out_file.h"
 #include "agent/run.h"
 #include "agent/snapshots.h"
-#include "agent/source.h"
 
 /* The kind needs no server to write its plain form, only its programs. */
 static enum hf_status write_plain(struct hf_session *session, const struct hf_snapshot_info *info,
                                   struct hf_snapshot *snapshot, int fd, struct hf_error *err)
 {
     const struct hf_args *args = session->args;
-    struct hf_pg_config config = {.conninfo = NULL};
-    const struct hf_source_kind *kind;
+    struct hf_config_source settings = {.name = NULL};
+    const struct hf_kind *kind;
     struct hf_restore_options options = {.no_owner = args->given[HF_OPT_NO_OWNER] > 0,
                                          .no_acl = args->given[HF_OPT_NO_ACL] > 0,
                                          .schemas = args->values[HF_OPT_SCHEMA],
@@ -19,18 +19,18 @@ static enum hf_status write_plain(struct hf_session *session, const struct hf_sn
                                          .database = hf_args_value(args, HF_OPT_DATABASE)};
     struct hf_work work = {.cancel = session->cancel,
                            .observer = hf_output_observer(session->output)};
-    const char *bin_dir = hf_source_bin_dir(session, info->source);
-    enum hf_status status = HF_OK;
+    enum hf_status status;
 
-    HF_TRY(hf_source_kind_find(info->kind, &kind, err));
-    if (bin_dir)
-        status = hf_text_copy(bin_dir, &config.bin_dir, err);
+    HF_TRY(hf_kind_find(info->kind, &kind, err));
+    HF_TRY(hf_kind_check_restore_options(kind, args, err));
+    settings.kind = kind;
     hf_output_begin(session->output, info->source);
+    status = kind->for_export(session, hf_kind_source_of(session, info), &settings, err);
     if (status == HF_OK)
-        status = kind->export(&config, info->properties, hf_snapshot_feed(snapshot), &options,
-                              &work, fd, err);
+        status = kind->source->export(hf_kind_config(&settings), info->properties,
+                                      hf_snapshot_feed(snapshot), &options, &work, fd, err);
     hf_output_end(session->output);
-    hf_pg_config_done(&config);
+    hf_config_source_done(&settings);
     return status;
 }
 

@@ -1,80 +1,19 @@
 /* holdfast restore */
 #include "agent/choose.h"
-#include "agent/conninfo.h"
 #include "agent/duration.h"
+#include "agent/kind.h"
 #include "agent/restore_report.h"
 #include "agent/run.h"
 #include "agent/snapshots.h"
-#include "agent/source.h"
 #include "base/clock.h"
 #include "base/json.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Where to: the server, and the name there. */
-struct target {
-    struct hf_config_source url;     /* made of a URL, or empty */
-    struct hf_config_source *server; /* that one, or a source of the configuration */
-    const char *name;                /* borrowed; NULL: as it was called */
-};
-
-static void target_auto(struct target *target)
+static void target_auto(struct hf_target *target)
 {
-    hf_config_source_done(&target->url);
-}
-
-static enum hf_status target_from_url(struct hf_session *session, const char *url,
-                                      struct target *out, struct hf_error *err)
-{
-    HF_AUTO(hf_conninfo) info = {.text = NULL};
-
-    if (hf_conninfo_parse(url, &info, err) != HF_OK)
-        return hf_error_prefix(err, "--to");
-    if (info.password)
-        hf_output_warning(session->output,
-                          "a password on the command line can be seen by others on this machine; "
-                          "use PGPASSFILE or PGPASSWORD");
-    HF_TRY(hf_text_copy("--to", &out->url.name, err));
-    out->url.postgres.conninfo = info.text;
-    info.text = NULL;
-    out->url.postgres.password = info.password;
-    info.password = NULL;
-    out->url.dbname = info.dbname;
-    info.dbname = NULL;
-    out->server = &out->url;
-    out->name = out->url.dbname;
-    return HF_OK;
-}
-
-static enum hf_status target_by_name(struct hf_session *session, const char *name,
-                                     const char *source, struct target *out, struct hf_error *err)
-{
-    struct hf_config *config = session->config;
-
-    for (size_t i = 0; i < config->source_count; i++) {
-        if (strcmp(config->sources[i].name, source) == 0)
-            out->server = &config->sources[i];
-    }
-    if (!out->server)
-        return hf_error_set(err, HF_USAGE,
-                            "--to %.100s: on which server? %s has no source \"%s\"; write --to "
-                            "postgresql://USER@HOST/%.100s",
-                            name, config->file ? config->file : "the configuration", source, name);
-    out->name = name;
-    return hf_source_prepare(session, out->server, err);
-}
-
-static enum hf_status choose_target(struct hf_session *session, const char *source,
-                                    struct target *out, struct hf_error *err)
-{
-    const char *to = hf_args_value(session->args, HF_OPT_TO);
-
-    if (hf_conninfo_is_url(to))
-        return target_from_url(session, to, out, err);
-    if (strstr(to, "://"))
-        return hf_error_set(err, HF_USAGE, "--to takes a name or a postgresql:// URL");
-    return target_by_name(session, to, source, out, err);
+    hf_config_source_done(&target->made);
 }
 
 static enum hf_status restore_options(const struct hf_session *session, const char *target,
@@ -96,21 +35,6 @@ static enum hf_status restore_options(const struct hf_session *session, const ch
     return HF_OK;
 }
 
-/* The command line has the last word, the snapshot's source the first. */
-static enum hf_status choose_bin_dir(const struct hf_session *session, const char *source,
-                                     struct hf_pg_config *config, struct hf_error *err)
-{
-    const char *bin_dir = hf_source_bin_dir(session, source);
-    char *copy;
-
-    if (!bin_dir || bin_dir == config->bin_dir)
-        return HF_OK;
-    HF_TRY(hf_text_copy(bin_dir, &copy, err));
-    free(config->bin_dir);
-    config->bin_dir = copy;
-    return HF_OK;
-}
-
 static enum hf_status open_snapshot(struct hf_session *session, const struct hf_snapshot_info *info,
                                     struct hf_snapshot **out, struct hf_error *err)
 {
@@ -125,23 +49,21 @@ static enum hf_status open_snapshot(struct hf_session *session, const struct hf_
 }
 
 static enum hf_status run_restore(struct hf_session *session, const struct hf_snapshot_info *info,
-                                  struct target *target, json_t **out_report, struct hf_error *err)
+                                  const struct hf_kind *kind, const struct hf_target *target,
+                                  json_t **out_report, struct hf_error *err)
 {
     HF_AUTO_PTR(hf_snapshot) snapshot = NULL;
-    const struct hf_source_kind *kind;
     struct hf_restore_options options;
     struct hf_work work = {.cancel = session->cancel,
                            .observer = hf_output_observer(session->output)};
     enum hf_status status;
 
-    HF_TRY(hf_source_kind_find(info->kind, &kind, err));
     HF_TRY(restore_options(session, target->name, &options, err));
-    HF_TRY(choose_bin_dir(session, info->source, &target->server->postgres, err));
     HF_TRY(hf_args_number(session->args, HF_OPT_JOBS, 1, HF_CONFIG_JOBS_MAX, &work.jobs, err));
     HF_TRY(open_snapshot(session, info, &snapshot, err));
     hf_output_begin(session->output, info->source);
-    status = kind->restore(&target->server->postgres, info->properties, hf_snapshot_feed(snapshot),
-                           &options, &work, out_report, err);
+    status = kind->source->restore(hf_kind_config(target->source), info->properties,
+                                   hf_snapshot_feed(snapshot), &options, &work, out_report, err);
     hf_output_end(session->output);
     return status == HF_OK ? HF_OK : hf_session_cause(session, err);
 }
@@ -161,13 +83,13 @@ static bool record_proof(struct hf_session *session, const char *id, const json_
 }
 
 static void report_outcome(struct hf_session *session, const struct hf_snapshot_info *info,
-                           json_t *report, bool proven, int64_t took)
+                           const struct hf_kind *kind, json_t *report, bool proven, int64_t took)
 {
     char text[HF_DURATION_TEXT];
 
     hf_duration_format(text, took);
     if (!hf_output_is_json(session->output))
-        hf_restore_report_write(session->output, report);
+        kind->report(session->output, report);
     if (proven)
         hf_output_news(session->output, "snapshot %.*s of %s is proven, after %s\n", HF_SHORT_ID,
                        info->id, info->source, text);
@@ -179,23 +101,27 @@ static void report_outcome(struct hf_session *session, const struct hf_snapshot_
 
 enum hf_status hf_run_restore(struct hf_session *session, struct hf_error *err)
 {
-    __attribute__((cleanup(target_auto))) struct target target = {.name = NULL};
+    __attribute__((cleanup(target_auto))) struct hf_target target = {.name = NULL};
     HF_AUTO(hf_snapshots) list = {.count = 0};
     HF_AUTO_JSON report = NULL;
+    const char *to = hf_args_value(session->args, HF_OPT_TO);
     const struct hf_snapshot_info *info;
+    const struct hf_kind *kind;
     int64_t start = hf_clock_monotonic();
     enum hf_status status;
     bool proven;
 
     HF_TRY(hf_choose_and_open(session, err));
     HF_TRY(hf_snapshots_choose(session, session->args->operands.items[0], &list, &info, err));
-    HF_TRY(choose_target(session, info->source, &target, err));
-    status = run_restore(session, info, &target, &report, err);
+    HF_TRY(hf_kind_find(info->kind, &kind, err));
+    HF_TRY(hf_kind_check_restore_options(kind, session->args, err));
+    HF_TRY(kind->target(session, to, info->source, hf_kind_source_of(session, info), &target, err));
+    status = run_restore(session, info, kind, &target, &report, err);
     if (status != HF_OK)
         (void)hf_error_prefix(err, "restore %s", info->source);
     if (!report)
         return status;
     proven = status == HF_OK && record_proof(session, info->id, report);
-    report_outcome(session, info, report, proven, hf_clock_monotonic() - start);
+    report_outcome(session, info, kind, report, proven, hf_clock_monotonic() - start);
     return status;
 }

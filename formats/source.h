@@ -30,12 +30,13 @@ struct hf_capture_result {
 
 /* What to restore and how. Strings are borrowed. */
 struct hf_restore_options {
-    const char *target; /* the new database's name; NULL: as it was called (server source) */
+    const char *target; /* the new name; NULL: as it was called (server source) */
     bool replace;       /* keep what has the name, renamed aside */
     bool no_owner, no_acl;
     bool no_compare;
-    struct hf_strings schemas; /* patterns; both empty: everything */
-    struct hf_strings tables;  /* "schema.table" or "table" patterns */
+    struct hf_strings schemas;  /* patterns; both empty: everything */
+    struct hf_strings tables;   /* "schema.table" or "table" patterns */
+    struct hf_strings patterns; /* of keys or paths; empty: everything */
     const char *database; /* of a snapshot with several: this one; NULL: all, or the only one */
 };
 

@@ -68,20 +68,20 @@ static void parse_full_file_gives_everything(void **state)
     assert_string_equal(hf_config_repository(config, "vault")->identity_file, "/run/id");
     assert_int_equal(hf_config_repository(config, "other")->passphrase.command.count, 3);
     assert_non_null(app);
-    assert_string_equal(app->postgres.conninfo,
+    assert_string_equal(app->as.postgres.config.conninfo,
                         "host='db' user='backup' dbname='app' sslmode='verify-full' "
                         "sslcert='/etc/hf/client.crt' sslrootcert='system' port='5433'");
-    assert_string_equal(app->dbname, "app");
-    assert_int_equal(app->password.from, HF_SECRET_TEXT);
-    assert_string_equal(hf_secret_text(app->password.text), "se'cret");
-    assert_int_equal(app->postgres.exclude_data.count, 2);
-    assert_string_equal(app->postgres.exclude_tables.items[0], "tmp_*");
-    assert_int_equal(app->postgres.split, 1 << 30);
-    assert_int_equal(app->postgres.jobs, 4);
-    assert_int_equal(app->postgres.lock_timeout, 60);
-    assert_string_equal(app->postgres.bin_dir, "/etc/hf/bin");
-    assert_false(app->postgres.globals);
-    assert_true(hf_config_source(config, "all")->postgres.globals);
+    assert_string_equal(app->as.postgres.dbname, "app");
+    assert_int_equal(app->as.postgres.password.from, HF_SECRET_TEXT);
+    assert_string_equal(hf_secret_text(app->as.postgres.password.text), "se'cret");
+    assert_int_equal(app->as.postgres.config.exclude_data.count, 2);
+    assert_string_equal(app->as.postgres.config.exclude_tables.items[0], "tmp_*");
+    assert_int_equal(app->as.postgres.config.split, 1 << 30);
+    assert_int_equal(app->as.postgres.config.jobs, 4);
+    assert_int_equal(app->as.postgres.config.lock_timeout, 60);
+    assert_string_equal(app->as.postgres.config.bin_dir, "/etc/hf/bin");
+    assert_false(app->as.postgres.config.globals);
+    assert_true(hf_config_source(config, "all")->as.postgres.config.globals);
     assert_int_equal(job->sources.count, 2);
     assert_string_equal(job->repositories.items[0], "local");
 }
@@ -94,12 +94,12 @@ static void parse_dsn_takes_the_password_out(void **state)
     const struct hf_config_source *app = hf_config_source(config, "app");
 
     (void)state;
-    assert_string_equal(app->dbname, "app");
-    assert_string_equal(hf_secret_text(app->password.text), "p@ss");
-    assert_null(strstr(app->postgres.conninfo, "p@ss"));
-    assert_contains(app->postgres.conninfo, "host='db'");
-    assert_contains(app->postgres.conninfo, "dbname='app'");
-    assert_contains(app->postgres.conninfo, "sslmode='require'");
+    assert_string_equal(app->as.postgres.dbname, "app");
+    assert_string_equal(hf_secret_text(app->as.postgres.password.text), "p@ss");
+    assert_null(strstr(app->as.postgres.config.conninfo, "p@ss"));
+    assert_contains(app->as.postgres.config.conninfo, "host='db'");
+    assert_contains(app->as.postgres.config.conninfo, "dbname='app'");
+    assert_contains(app->as.postgres.config.conninfo, "sslmode='require'");
 }
 
 static void parse_databases_by_pattern_are_kept(void **state)
@@ -110,10 +110,10 @@ static void parse_databases_by_pattern_are_kept(void **state)
     const struct hf_config_source *all = hf_config_source(config, "all");
 
     (void)state;
-    assert_null(all->dbname);
-    assert_int_equal(all->postgres.databases.count, 2);
-    assert_true(all->postgres.globals);
-    assert_false(all->postgres.all_databases);
+    assert_null(all->as.postgres.dbname);
+    assert_int_equal(all->as.postgres.config.databases.count, 2);
+    assert_true(all->as.postgres.config.globals);
+    assert_false(all->as.postgres.config.all_databases);
 }
 
 static void parse_aliases_are_read_like_what_they_stand_for(void **state)
@@ -124,8 +124,9 @@ static void parse_aliases_are_read_like_what_they_stand_for(void **state)
                "  b: {postgres: *pg}\n");
 
     (void)state;
-    assert_string_equal(hf_config_source(config, "b")->dbname, "x");
-    assert_string_equal(hf_secret_text(hf_config_source(config, "b")->password.text), "se'cret");
+    assert_string_equal(hf_config_source(config, "b")->as.postgres.dbname, "x");
+    assert_string_equal(hf_secret_text(hf_config_source(config, "b")->as.postgres.password.text),
+                        "se'cret");
 }
 
 #define SOURCE "sources: {app: {postgres: {host: db, database: app}}}\n"

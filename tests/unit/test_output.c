@@ -211,7 +211,7 @@ static void report_is_written_for_a_person(void **state)
     (void)state;
     assert_non_null(object);
     begin(&f, false, false, false, false);
-    hf_restore_report_write(f.output, object);
+    hf_restore_report_databases(f.output, object);
     finish(&f);
     assert_string_equal(f.result_text,
                         "app restored as app2: 2 tables, 30 rows, 2.0 KiB; NOT EQUAL to the "
