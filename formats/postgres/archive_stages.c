@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "formats/postgres/quote.h"
+#include "formats/postgres/restore_script.h"
 
 static const char *const stage_names[] = {
     [HF_PG_STAGE_NONE] = "nothing",
@@ -11,33 +12,36 @@ static const char *const stage_names[] = {
     [HF_PG_STAGE_EVENT_TRIGGERS] = "creating event triggers",
 };
 
-/* The archive and the list are read again by name, and by each of its workers: a pipe would not
- * do. */
-static enum hf_status make_command(const struct hf_pg_job *job, enum hf_pg_stage stage, int list_fd,
-                                   struct hf_pg_command *command, struct hf_error *err)
+static struct hf_pg_address address_of(const struct hf_pg_job *job)
 {
-    struct hf_pg_address address = {
+    return (struct hf_pg_address){
         .conninfo = job->config->conninfo,
         .password = job->config->password,
         .database = job->temporary,
     };
+}
 
-    HF_TRY(hf_pg_command_init(command, job->pg_restore.path, &address, err));
-    HF_TRY(hf_pg_command_add(command, err, "--exit-on-error"));
+/* The archive and the list are read again by name, and by each of its workers: a pipe would not
+ * do. address NULL: a script. */
+static enum hf_status make_command(const struct hf_pg_job *job, const struct hf_pg_address *address,
+                                   enum hf_pg_stage stage, int list_fd,
+                                   struct hf_pg_command *command, struct hf_error *err)
+{
+    HF_TRY(hf_pg_command_init(command, job->pg_restore.path, address, err));
+    HF_TRY(hf_pg_command_add(command, err, address ? "--exit-on-error" : "--file=-"));
     if (job->options->no_owner)
         HF_TRY(hf_pg_command_add(command, err, "--no-owner"));
     if (job->no_tablespaces)
         HF_TRY(hf_pg_command_add(command, err, "--no-tablespaces"));
-    if (stage == HF_PG_STAGE_POST_DATA)
+    if (address && stage == HF_PG_STAGE_POST_DATA)
         HF_TRY(hf_pg_command_add(command, err, "--jobs=%u", job->jobs));
     HF_TRY(hf_pg_command_add(command, err, "--use-list=/proc/self/fd/%d", list_fd));
     return hf_pg_command_add(command, err, "/proc/self/fd/%d", job->input.archive_fd);
 }
 
-static enum hf_status run(struct hf_pg_job *job, const struct hf_pg_command *command, int list_fd,
-                          struct hf_error *err)
+static enum hf_status run_command(const struct hf_pg_job *job, const struct hf_pg_command *command,
+                                  const int *keep, struct hf_error *err)
 {
-    const int keep[] = {list_fd, job->input.archive_fd, -1};
     const struct hf_pg_command_io io = {
         .in_fd = -1, .out_fd = -1, .keep_fds = keep, .cancel = job->work->cancel};
     HF_AUTO_PTR(hf_process) process = NULL;
@@ -52,6 +56,50 @@ static enum hf_status run(struct hf_pg_job *job, const struct hf_pg_command *com
     ended = process;
     process = NULL;
     return hf_process_finish(ended, err);
+}
+
+static enum hf_status keep_script(void *ctx, const void *data, size_t len, struct hf_error *err)
+{
+    const int *fd = ctx;
+
+    return hf_fd_write(*fd, data, len, "script", err);
+}
+
+/* pg_restore cannot be told to leave out the setting that the server does not know: it writes the
+ * stage as a script, and psql, which comes with it, runs that. */
+static enum hf_status run_by_script(struct hf_pg_job *job, enum hf_pg_stage stage, int list_fd,
+                                    struct hf_error *err)
+{
+    const struct hf_pg_address address = address_of(job);
+    const int keep[] = {list_fd, job->input.archive_fd, -1};
+    const struct hf_pg_command_io io = {
+        .in_fd = -1, .out_fd = -1, .keep_fds = keep, .cancel = job->work->cancel};
+    HF_AUTO(hf_pg_command) writer = HF_PG_COMMAND_INIT;
+    HF_AUTO(hf_pg_command) runner = HF_PG_COMMAND_INIT;
+    HF_AUTO_FD script_fd = -1;
+
+    HF_TRY(hf_fd_memory("script", &script_fd, err));
+    HF_TRY(make_command(job, NULL, stage, list_fd, &writer, err));
+    HF_TRY(hf_pg_restore_script(&writer, &io, keep_script, &script_fd, err));
+    HF_TRY(hf_pg_command_init(&runner, job->psql.path, &address, err));
+    HF_TRY(hf_pg_command_add(&runner, err, "--no-psqlrc"));
+    HF_TRY(hf_pg_command_add(&runner, err, "--quiet"));
+    HF_TRY(hf_pg_command_add(&runner, err, "--set=ON_ERROR_STOP=1"));
+    HF_TRY(hf_pg_command_add(&runner, err, "--file=/proc/self/fd/%d", script_fd));
+    return run_command(job, &runner, (const int[]){script_fd, -1}, err);
+}
+
+static enum hf_status run(struct hf_pg_job *job, enum hf_pg_stage stage, int list_fd,
+                          struct hf_error *err)
+{
+    const struct hf_pg_address address = address_of(job);
+    const int keep[] = {list_fd, job->input.archive_fd, -1};
+    HF_AUTO(hf_pg_command) command = HF_PG_COMMAND_INIT;
+
+    if (job->psql.path)
+        return run_by_script(job, stage, list_fd, err);
+    HF_TRY(make_command(job, &address, stage, list_fd, &command, err));
+    return run_command(job, &command, keep, err);
 }
 
 /* A capture of chosen tables has no schemas in its archive. */
@@ -77,7 +125,6 @@ static enum hf_status create_schemas(struct hf_pg_job *job, struct hf_error *err
 
 enum hf_status hf_pg_stage_run(struct hf_pg_job *job, enum hf_pg_stage stage, struct hf_error *err)
 {
-    HF_AUTO(hf_pg_command) command = HF_PG_COMMAND_INIT;
     HF_AUTO(hf_buf) list = HF_BUF_INIT;
     HF_AUTO_FD list_fd = -1;
     size_t count;
@@ -92,8 +139,7 @@ enum hf_status hf_pg_stage_run(struct hf_pg_job *job, enum hf_pg_stage stage, st
         HF_TRY(create_schemas(job, err));
     HF_TRY(hf_fd_memory("list", &list_fd, err));
     HF_TRY(hf_fd_write(list_fd, list.data, list.len, "list", err));
-    HF_TRY(make_command(job, stage, list_fd, &command, err));
-    if (run(job, &command, list_fd, err) != HF_OK)
+    if (run(job, stage, list_fd, err) != HF_OK)
         return hf_error_prefix(err, "%s", stage_names[stage]);
     return HF_OK;
 }

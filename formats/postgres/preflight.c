@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "formats/postgres/quote.h"
+#include "formats/postgres/restore_script.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -184,6 +185,19 @@ static int least_restore(const struct hf_pg_toc *toc)
     return toc->minor >= 16 ? 17 : toc->minor == 15 ? 16 : 13;
 }
 
+static enum hf_status find_restore(struct hf_pg_job *job, struct hf_error *err)
+{
+    const char *bin_dir = job->config->bin_dir;
+    struct hf_cancel *cancel = job->work->cancel;
+
+    HF_TRY(hf_pg_tool_find(HF_PG_RESTORE, bin_dir, least_restore(job->input.toc), cancel,
+                           &job->pg_restore, err));
+    if (job->pg_restore.major < HF_PG_TRANSACTION_TIMEOUT_MAJOR ||
+        hf_pg_major(job->maintenance) >= HF_PG_TRANSACTION_TIMEOUT_MAJOR)
+        return HF_OK;
+    return hf_pg_tool_find(HF_PG_PSQL, bin_dir, job->pg_restore.major, cancel, &job->psql, err);
+}
+
 /* The schema is best compared by the same pg_dump that captured it, which must not be older than
  * the target. */
 static enum hf_status find_dump(struct hf_pg_job *job, struct hf_error *err)
@@ -211,7 +225,6 @@ enum hf_status hf_pg_preflight(struct hf_pg_job *job, struct hf_error *err)
     HF_TRY(check_extensions(job, err));
     HF_TRY(check_tablespaces(job, err));
     HF_TRY(hf_pg_roles_check(job, err));
-    HF_TRY(hf_pg_tool_find(HF_PG_RESTORE, job->config->bin_dir, least_restore(job->input.toc),
-                           job->work->cancel, &job->pg_restore, err));
+    HF_TRY(find_restore(job, err));
     return find_dump(job, err);
 }

@@ -25,6 +25,7 @@ static void free_job(struct hf_pg_job *job)
     hf_pg_close(job->maintenance);
     hf_pg_tool_free(&job->pg_restore);
     hf_pg_tool_free(&job->pg_dump);
+    hf_pg_tool_free(&job->psql);
     hf_pg_input_free(&job->input);
     json_decref(job->differences);
     json_decref(job->notes);

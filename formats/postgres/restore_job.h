@@ -32,6 +32,7 @@ struct hf_pg_job {
     bool no_tablespaces;             /* some are missing: all goes to the default */
 
     struct hf_pg_tool pg_restore, pg_dump;
+    struct hf_pg_tool psql; /* where pg_restore is too new for the server to run by itself */
     struct hf_pg_input input;
     struct hf_pg_digest_key key;
     bool has_objects; /* large objects were restored: what was fed of them and their content */

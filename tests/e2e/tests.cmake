@@ -5,7 +5,7 @@ if(NOT TARGET holdfast)
 endif()
 
 set(server_script ${CMAKE_CURRENT_SOURCE_DIR}/servers/postgres)
-foreach(version 13 15 18)
+foreach(version 13 14 15 16 17 18)
   add_test(NAME server-${version} COMMAND ${server_script} fetch ${version})
   set_tests_properties(server-${version} PROPERTIES LABELS e2e FIXTURES_SETUP servers
     SKIP_RETURN_CODE ${skip} TIMEOUT 600 RESOURCE_LOCK fetch)
