@@ -1,7 +1,7 @@
 #include "agent/secret_spec.h"
 
 #include "agent/names.h"
-#include "base/process.h"
+#include "base/secret_command.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,47 +14,6 @@ void hf_secret_spec_done(struct hf_secret_spec *spec)
     *spec = (struct hf_secret_spec){.from = HF_SECRET_NOWHERE};
 }
 
-/* What the program prints, without the line end. */
-static enum hf_status read_output(struct hf_process *process, uint8_t *buffer, size_t size,
-                                  size_t *out_len, struct hf_error *err)
-{
-    size_t len = 0, got = 1;
-
-    while (got > 0) {
-        if (len == size)
-            return hf_error_set(err, HF_CONFIG, "it printed more than %zu bytes", size);
-        HF_TRY(hf_process_read(process, buffer + len, size - len, &got, err));
-        len += got;
-    }
-    if (len > 0 && buffer[len - 1] == '\n')
-        len--;
-    if (len > 0 && buffer[len - 1] == '\r')
-        len--;
-    *out_len = len;
-    return HF_OK;
-}
-
-static enum hf_status run_command(const char *const *argv, struct hf_cancel *cancel,
-                                  struct hf_secret **out, struct hf_error *err)
-{
-    struct hf_process_options options = {.argv = argv, .in_fd = -1, .out_fd = -1, .cancel = cancel};
-    struct hf_process *process;
-    uint8_t buffer[4096];
-    enum hf_status status;
-    size_t len = 0;
-
-    HF_TRY(hf_process_start(&options, &process, err));
-    status = read_output(process, buffer, sizeof buffer, &len, err);
-    if (status == HF_OK)
-        status = hf_process_finish(process, err);
-    else
-        hf_process_kill(process);
-    if (status == HF_OK)
-        status = hf_secret_new(buffer, len, out, err);
-    explicit_bzero(buffer, sizeof buffer);
-    return status;
-}
-
 static enum hf_status read_command(const struct hf_strings *command, struct hf_cancel *cancel,
                                    struct hf_secret **out, struct hf_error *err)
 {
@@ -63,11 +22,11 @@ static enum hf_status read_command(const struct hf_strings *command, struct hf_c
     if (command->count == 1) {
         const char *const shell[] = {"/bin/sh", "-c", command->items[0], NULL};
 
-        return run_command(shell, cancel, out, err);
+        return hf_secret_read_command(shell, cancel, out, err);
     }
     for (size_t i = 0; i < command->count; i++)
         HF_TRY(hf_names_add(&argv, command->items[i], err));
-    return run_command(hf_names_list(&argv), cancel, out, err);
+    return hf_secret_read_command(hf_names_list(&argv), cancel, out, err);
 }
 
 static enum hf_status read_any(const struct hf_secret_spec *spec, struct hf_cancel *cancel,

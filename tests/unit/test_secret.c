@@ -1,5 +1,6 @@
 #include "base/file.h"
 #include "base/secret.h"
+#include "base/secret_command.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -129,6 +130,32 @@ static int init(void **state)
     return hf_crypto_init(&err) == HF_OK ? 0 : -1;
 }
 
+static void secret_read_command_output_is_secret(void **state)
+{
+    (void)state;
+    static const char *const prints[] = {"/bin/sh", "-c", "printf 's p\\r\\n'", NULL};
+    struct hf_error err = HF_ERROR_INIT;
+    HF_AUTO_PTR(hf_secret) secret = NULL;
+    assert_ok(hf_secret_read_command(prints, NULL, &secret, &err), &err);
+    assert_string_equal(hf_secret_text(secret), "s p");
+}
+
+static void secret_read_command_failing_or_endless_is_an_error(void **state)
+{
+    (void)state;
+    static const char *const fails[] = {"/bin/sh", "-c", "echo hidden; echo why >&2; exit 3", NULL};
+    static const char *const endless[] = {"/usr/bin/yes", "hidden", NULL};
+    static const char *const absent[] = {"no-such-program", NULL};
+    struct hf_secret *secret;
+    struct hf_error err = HF_ERROR_INIT;
+    assert_fails(hf_secret_read_command(fails, NULL, &secret, &err), HF_FAILED, &err);
+    assert_contains(err.text, "why");
+    assert_null(strstr(err.text, "hidden"));
+    assert_fails(hf_secret_read_command(endless, NULL, &secret, &err), HF_FAILED, &err);
+    assert_contains(err.text, "printed more");
+    assert_fails(hf_secret_read_command(absent, NULL, &secret, &err), HF_MISSING, &err);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -139,6 +166,8 @@ int main(void)
         cmocka_unit_test(secret_read_fd_size_limit_is_exact),
         cmocka_unit_test(secret_read_fd_pipe_in_pieces_is_whole),
         cmocka_unit_test(secret_read_file_missing_names_the_path),
+        cmocka_unit_test(secret_read_command_output_is_secret),
+        cmocka_unit_test(secret_read_command_failing_or_endless_is_an_error),
     };
     return cmocka_run_group_tests(tests, init, NULL);
 }
