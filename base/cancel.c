@@ -1,6 +1,9 @@
 #include "base/cancel.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -9,6 +12,7 @@
 #include <unistd.h>
 
 enum { GOING, FAILED, INTERRUPTED };
+enum { NS_PER_MS = 1000000 };
 
 /* The state leaves GOING once. cause is written under the lock, and holds when the state is
  * FAILED; a signal handler touches state and fd only. */
@@ -116,6 +120,20 @@ enum hf_status hf_cancel_cause(struct hf_cancel *cancel, struct hf_error *out)
     }
     (void)pthread_mutex_unlock(&cancel->lock);
     return status;
+}
+
+enum hf_status hf_cancel_sleep(struct hf_cancel *cancel, int64_t ns, struct hf_error *err)
+{
+    struct pollfd stop = {.fd = cancel ? cancel->fd : -1, .events = POLLIN};
+    int64_t end = hf_clock_monotonic() + ns;
+
+    for (int64_t left = ns; left > 0; left = end - hf_clock_monotonic()) {
+        int64_t ms = left / NS_PER_MS + 1;
+
+        if (poll(&stop, 1, (int)(ms < INT32_MAX ? ms : INT32_MAX)) > 0)
+            break;
+    }
+    return cancel ? hf_cancel_check(cancel, err) : HF_OK;
 }
 
 int hf_cancel_fd(const struct hf_cancel *cancel)

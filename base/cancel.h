@@ -9,6 +9,8 @@
 
 #include "base/error.h"
 
+#include <stdint.h>
+
 struct hf_cancel;
 
 enum hf_status hf_cancel_new(struct hf_cancel **out, struct hf_error *err) HF_WARN_UNUSED;
@@ -30,6 +32,11 @@ enum hf_status hf_cancel_check(struct hf_cancel *cancel, struct hf_error *err) H
 
 /* The cause, copied out; HF_OK when there is none. HF_CANCELLED after an interrupt. */
 enum hf_status hf_cancel_cause(struct hf_cancel *cancel, struct hf_error *out);
+
+/* Sleeps for so long, or until the work is stopped: HF_CANCELLED, as hf_cancel_check has it. cancel
+ * may be NULL: sleeps for all of it. */
+enum hf_status hf_cancel_sleep(struct hf_cancel *cancel, int64_t ns,
+                               struct hf_error *err) HF_WARN_UNUSED;
 
 /* Readable once the work was stopped; never read from it. Owned by the object. */
 int hf_cancel_fd(const struct hf_cancel *cancel);

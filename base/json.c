@@ -1,8 +1,10 @@
 #include "base/json.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* jansson says seldom that it had no memory: it leaves out a character and goes on, or calls it
  * damage, and either would be acted upon. So its allocations go through here; what each thread's
@@ -17,9 +19,17 @@ static void *allocate(size_t size)
     return block;
 }
 
+/* A document may bring secrets in, and jansson copies texts about as it reads. */
+static void wipe_and_free(void *block)
+{
+    if (block)
+        explicit_bzero(block, malloc_usable_size(block));
+    free(block);
+}
+
 static void watch_allocations(void)
 {
-    json_set_alloc_funcs(allocate, free);
+    json_set_alloc_funcs(allocate, wipe_and_free);
 }
 
 static void begin(void)

@@ -1,7 +1,8 @@
 /*
  * Strict reading of JSON objects that came from a store: every getter checks presence, type and
  * bounds, and names the field in its error (status HF_DAMAGED). jansson objects are used
- * directly for everything else.
+ * directly for everything else. What jansson frees is wiped, from the first use of a function here:
+ * documents may bring secrets.
  */
 #ifndef HF_BASE_JSON_H
 #define HF_BASE_JSON_H

@@ -3,23 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
-#include <malloc.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static void wipe_and_free(void *block)
-{
-    if (block)
-        explicit_bzero(block, malloc_usable_size(block));
-    free(block);
-}
-
 enum hf_status hf_crypto_init(struct hf_error *err)
 {
-    json_set_alloc_funcs(malloc, wipe_and_free);
     if (sodium_init() < 0)
         return hf_error_set(err, HF_FAILED, "libsodium cannot be initialised");
     return HF_OK;

@@ -16,9 +16,7 @@ struct hf_secret {
     size_t len;
 };
 
-/* Call once, before other threads, before anything else in base/ that deals with secrets or random
- * bytes, and before JSON is used: from here on jansson wipes what it frees, as documents may bring
- * secrets in. */
+/* Call once before anything else in base/ that deals with secrets or random bytes. */
 enum hf_status hf_crypto_init(struct hf_error *err) HF_WARN_UNUSED;
 
 /* len bytes of data (NULL: zeroes), at most HF_SECRET_MAX. */

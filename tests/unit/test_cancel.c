@@ -1,4 +1,5 @@
 #include "base/cancel.h"
+#include "base/clock.h"
 #include "base/pool.h"
 
 #include <errno.h>
@@ -153,6 +154,21 @@ static void cancel_fail_from_many_threads_has_one_cause(void **state)
     }
 }
 
+static void cancel_sleep_lasts_until_its_end_or_a_stop(void **state)
+{
+    (void)state;
+    struct hf_error err = HF_ERROR_INIT;
+    HF_AUTO_PTR(hf_cancel) cancel = NULL;
+    int64_t start = hf_clock_monotonic();
+    assert_ok(hf_cancel_new(&cancel, &err), &err);
+    assert_ok(hf_cancel_sleep(NULL, 1000000, &err), &err);
+    assert_ok(hf_cancel_sleep(cancel, 1000000, &err), &err);
+    assert_true(hf_clock_monotonic() - start >= 2000000);
+    hf_cancel_interrupt(cancel);
+    assert_fails(hf_cancel_sleep(cancel, 3600 * HF_NS_PER_S, &err), HF_CANCELLED, &err);
+    assert_fails(hf_cancel_sleep(cancel, 0, &err), HF_CANCELLED, &err);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +178,7 @@ int main(void)
         cmocka_unit_test(cancel_interrupt_wins_over_what_follows),
         cmocka_unit_test(cancel_interrupt_after_an_error_keeps_the_error),
         cmocka_unit_test(cancel_interrupt_from_a_handler_keeps_errno),
+        cmocka_unit_test(cancel_sleep_lasts_until_its_end_or_a_stop),
         cmocka_unit_test(cancel_fail_from_many_threads_has_one_cause),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
