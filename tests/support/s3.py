@@ -32,6 +32,14 @@ def encode(text, safe=""):
     return urllib.parse.quote(text, safe=UNRESERVED + safe)
 
 
+def parse_xml(data):
+    """The root, with the names' space taken off."""
+    root = xml.etree.ElementTree.fromstring(data)
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+    return root
+
+
 def read_settings(path):
     return dict(line.split("=", 1) for line in Path(path).read_text().splitlines() if "=" in line)
 
@@ -135,13 +143,11 @@ class Client:
         while True:
             query = f"list-type=2&prefix={encode(prefix)}"
             query += f"&continuation-token={encode(token)}" if token else ""
-            page = xml.etree.ElementTree.fromstring(self.must("GET", query=query)[2])
-            space = page.tag[:page.tag.index("}") + 1] if "}" in page.tag else ""
-            found += [(c.find(space + "Key").text, int(c.find(space + "Size").text))
-                      for c in page.iter(space + "Contents")]
-            if page.find(space + "IsTruncated").text != "true":
+            page = parse_xml(self.must("GET", query=query)[2])
+            found += [(c.find("Key").text, int(c.find("Size").text)) for c in page.iter("Contents")]
+            if page.find("IsTruncated").text != "true":
                 return sorted(found)
-            token = page.find(space + "NextContinuationToken").text
+            token = page.find("NextContinuationToken").text
 
     def keys(self, prefix=""):
         return [key for key, _ in self.list(prefix)]
