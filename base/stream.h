@@ -21,7 +21,11 @@ enum hf_stream_kind {
     HF_STREAM_BYTES, /* cut anywhere */
     HF_STREAM_ROWS,  /* COPY text: every write is whole rows, cuts lie between writes where that
                         keeps chunks within bounds, and the columns codec is tried */
+    HF_STREAM_META,  /* bytes that a host which only backs up may read again: sealed like lists and
+                        catalogs, not like data. For what the next backup needs to know */
 };
+
+struct hf_base;
 
 /* Going in. Several threads may each own one open stream; the sink itself is safe for all. */
 struct hf_sink_stream;
@@ -37,6 +41,16 @@ struct hf_sink {
                             struct hf_error *err);
     /* Frees the stream after a failure; the snapshot can no longer be committed. */
     void (*abandon)(struct hf_sink_stream *stream);
+    /* Ends the chunk here, if anything is in it: what follows begins a new one, and so is the same
+     * chunk whatever was before it. */
+    enum hf_status (*cut)(struct hf_sink_stream *stream, struct hf_error *err);
+    /* The newest snapshot of the same source by the same host; *out NULL when there is none that
+     * can be used. Looked for at the first call; borrowed from the sink. */
+    enum hf_status (*base)(void *ctx, const struct hf_base **out, struct hf_error *err);
+    /* Makes a stream of the base one of this snapshot, under its name, with all it has: nothing is
+     * read and nothing stored. Only after holds said true of it; once, and no other stream of that
+     * name may be opened. */
+    enum hf_status (*carry)(void *ctx, const char *name, struct hf_error *err);
 };
 
 struct hf_stream_info {
@@ -66,6 +80,19 @@ struct hf_feed {
                            struct hf_error *err);
     /* Frees it, at any point. */
     void (*close)(struct hf_feed_stream *stream);
+    /* Like open, for bytes [offset, offset + len) of the stream, as far as it has them. Only chunks
+     * with some of these are read. */
+    enum hf_status (*open_range)(void *ctx, const char *name, uint64_t offset, uint64_t len,
+                                 struct hf_feed_stream **out, struct hf_error *err);
+};
+
+/* The snapshot that a capture may build on. */
+struct hf_base {
+    void *ctx;
+    const struct hf_feed *feed; /* with a writer's key only HF_STREAM_META streams can be opened */
+    const json_t *properties;   /* of that snapshot's manifest; never NULL */
+    /* Whether every chunk of the stream is where it can be counted on. Any thread. */
+    enum hf_status (*holds)(void *ctx, const char *name, bool *out, struct hf_error *err);
 };
 
 /* Appends one part of a name, percent-encoded where needed. */

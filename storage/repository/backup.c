@@ -35,7 +35,8 @@ static void end_threads(struct hf_backup *backup)
 static void free_workers(struct hf_backup *backup)
 {
     for (size_t i = 0; backup->workers && i < backup->plan.workers; i++) {
-        hf_chunk_hasher_free(backup->workers[i].hasher);
+        hf_chunk_hasher_free(backup->workers[i].hashers[HF_CHUNK_DATA]);
+        hf_chunk_hasher_free(backup->workers[i].hashers[HF_CHUNK_META]);
         hf_frame_coder_free(backup->workers[i].coder);
     }
     free(backup->workers);
@@ -53,6 +54,7 @@ void hf_backup_abort(struct hf_backup *backup)
     hf_packer_free(backup->packer);
     hf_claims_free(backup->claims);
     hf_chunk_pool_free(backup->buffers);
+    hf_backup_base_free(backup->base);
     hf_index_free(backup->index);
     if (backup->lease)
         hf_lease_release(backup->lease);
@@ -128,7 +130,8 @@ static enum hf_status make_workers(struct hf_backup *backup, struct hf_error *er
         return hf_error_memory(err);
     for (size_t i = 0; i < backup->plan.workers; i++) {
         struct hf_backup_worker *worker = &backup->workers[i];
-        HF_TRY(hf_chunk_hasher_new(backup->repo->keys, HF_CHUNK_DATA, &worker->hasher, err));
+        for (enum hf_chunk_class class = HF_CHUNK_DATA; class <= HF_CHUNK_META; class ++)
+            HF_TRY(hf_chunk_hasher_new(backup->repo->keys, class, &worker->hashers[class], err));
         HF_TRY(hf_frame_coder_new(backup->level, &worker->coder, err));
     }
     return HF_OK;

@@ -34,7 +34,7 @@ static enum hf_status store_meta(void *ctx, const void *data, size_t len, uint8_
 static enum hf_status check_streams(const struct hf_backup *backup, struct hf_error *err)
 {
     for (const struct hf_backup_stream *stream = backup->streams; stream; stream = stream->next)
-        if (stream->state != HF_BACKUP_STREAM_CLOSED)
+        if (stream->state != HF_BACKUP_STREAM_CLOSED && stream->state != HF_BACKUP_STREAM_CARRIED)
             return hf_error_set(err, HF_FAILED, "stream %s was not written to its end",
                                 stream->name);
     return HF_OK;
@@ -56,6 +56,10 @@ static enum hf_status list_stream(struct lister *lister, const struct hf_backup_
 {
     HF_AUTO_PTR(hf_reflist) list = NULL;
     HF_TRY(hf_cancel_check(lister->backup->cancel, err));
+    if (stream->state == HF_BACKUP_STREAM_CARRIED) {
+        *out = stream->root;
+        return HF_OK;
+    }
     HF_TRY(hf_reflist_new(store_meta, lister, &list, err));
     for (uint64_t i = 0; i < stream->sequence; i++) {
         if (i >= stream->ref_cap || stream->refs[i].len == 0)

@@ -27,6 +27,7 @@
 enum hf_backup_stream_state {
     HF_BACKUP_STREAM_OPEN,
     HF_BACKUP_STREAM_CLOSED,
+    HF_BACKUP_STREAM_CARRIED, /* from the base: complete, and listed already */
     HF_BACKUP_STREAM_ABANDONED
 };
 
@@ -51,12 +52,13 @@ struct hf_backup_stream {
     /* Under the backup's lock. */
     enum hf_backup_stream_state state;
     uint64_t records;
-    json_t *attrs; /* owned, or NULL */
+    json_t *attrs;               /* owned, or NULL */
+    struct hf_reflist_root root; /* of a carried stream */
 };
 
 /* What a worker has of its own. */
 struct hf_backup_worker {
-    struct hf_chunk_hasher *hasher;
+    struct hf_chunk_hasher *hashers[HF_CHUNK_META + 1]; /* by class */
     struct hf_frame_coder *coder;
 };
 
@@ -85,6 +87,8 @@ struct hf_backup {
 
     pthread_mutex_t lock;
     struct hf_backup_stream *streams;
+    struct hf_backup_base *base; /* NULL: not looked for, or none */
+    bool base_sought;
 
     _Atomic uint64_t read_bytes;
     _Atomic uint64_t records;
@@ -97,6 +101,10 @@ struct hf_backup {
 
 /* backup_stream.c */
 void hf_backup_sink_init(struct hf_backup *backup);
+/* A new stream in the backup's list, which owns it. */
+enum hf_status hf_backup_stream_new(struct hf_backup *backup, const char *name,
+                                    enum hf_stream_kind kind, struct hf_backup_stream **out,
+                                    struct hf_error *err) HF_WARN_UNUSED;
 void hf_backup_streams_free(struct hf_backup *backup);
 /* A worker tells where a chunk went. Any thread. */
 enum hf_status hf_backup_stream_note(struct hf_backup_stream *stream, uint64_t sequence,
@@ -105,11 +113,19 @@ enum hf_status hf_backup_stream_note(struct hf_backup_stream *stream, uint64_t s
 
 /* backup_work.c: the workers' part. */
 hf_pool_fn hf_backup_work;
+/* A chunk that an older pack holds: the snapshot counts on that pack. NULL: none. */
+void hf_backup_note_used(struct hf_backup *backup, const struct hf_index_pack *pack);
 /* One chunk on this thread: its id, and into a pack unless it is known. */
 enum hf_status hf_backup_store(struct hf_backup *backup, struct hf_chunk_hasher *hasher,
                                struct hf_frame_coder *coder, enum hf_chunk_class class,
                                enum hf_stream_kind kind, const void *data, size_t len,
                                struct hf_chunk_id *out, struct hf_error *err) HF_WARN_UNUSED;
+
+/* backup_base.c: the sink's base and carry. */
+enum hf_status hf_backup_base(void *ctx, const struct hf_base **out,
+                              struct hf_error *err) HF_WARN_UNUSED;
+enum hf_status hf_backup_carry(void *ctx, const char *name, struct hf_error *err) HF_WARN_UNUSED;
+void hf_backup_base_free(struct hf_backup_base *base); /* takes NULL */
 
 /* backup.c */
 /* Wakes every thread that waits, so that it ends. arg: the backup. */

@@ -40,15 +40,10 @@ void hf_backup_streams_free(struct hf_backup *backup)
     }
 }
 
-static enum hf_status stream_open(void *ctx, const char *name, enum hf_stream_kind kind,
-                                  struct hf_sink_stream **out, struct hf_error *err)
+enum hf_status hf_backup_stream_new(struct hf_backup *backup, const char *name,
+                                    enum hf_stream_kind kind, struct hf_backup_stream **out,
+                                    struct hf_error *err)
 {
-    struct hf_backup *backup = ctx;
-    size_t len = strlen(name);
-    if (len == 0 || len > HF_STREAM_NAME_MAX)
-        return hf_error_set(err, HF_USAGE, "a stream's name has 1 to %d bytes, not %zu",
-                            HF_STREAM_NAME_MAX, len);
-    HF_TRY(hf_cancel_check(backup->cancel, err));
     HF_AUTO_FREE char *copy = NULL;
     HF_TRY(hf_text_copy(name, &copy, err));
     struct hf_sink_stream *stream = calloc(1, sizeof *stream);
@@ -63,7 +58,22 @@ static enum hf_status stream_open(void *ctx, const char *name, enum hf_stream_ki
     stream->stream.next = backup->streams;
     backup->streams = &stream->stream;
     pthread_mutex_unlock(&backup->lock);
-    *out = stream;
+    *out = &stream->stream;
+    return HF_OK;
+}
+
+static enum hf_status stream_open(void *ctx, const char *name, enum hf_stream_kind kind,
+                                  struct hf_sink_stream **out, struct hf_error *err)
+{
+    struct hf_backup *backup = ctx;
+    struct hf_backup_stream *stream;
+    size_t len = strlen(name);
+    if (len == 0 || len > HF_STREAM_NAME_MAX)
+        return hf_error_set(err, HF_USAGE, "a stream's name has 1 to %d bytes, not %zu",
+                            HF_STREAM_NAME_MAX, len);
+    HF_TRY(hf_cancel_check(backup->cancel, err));
+    HF_TRY(hf_backup_stream_new(backup, name, kind, &stream, err));
+    *out = (struct hf_sink_stream *)(void *)stream;
     return HF_OK;
 }
 
@@ -208,6 +218,14 @@ static enum hf_status write_rest(struct hf_backup_stream *stream, struct hf_erro
     return HF_OK;
 }
 
+static enum hf_status stream_cut(struct hf_sink_stream *sink_stream, struct hf_error *err)
+{
+    struct hf_backup_stream *stream = &sink_stream->stream;
+    if (write_rest(stream, err) != HF_OK)
+        return hf_error_prefix(err, "stream %s", stream->name);
+    return HF_OK;
+}
+
 static void end_stream(struct hf_backup_stream *stream, enum hf_backup_stream_state state,
                        uint64_t records, json_t *attrs)
 {
@@ -257,5 +275,8 @@ void hf_backup_sink_init(struct hf_backup *backup)
         .write = stream_write,
         .close = stream_close,
         .abandon = stream_abandon,
+        .cut = stream_cut,
+        .base = hf_backup_base,
+        .carry = hf_backup_carry,
     };
 }

@@ -1,7 +1,7 @@
 #include "storage/repository/backup_internal.h"
+#include "storage/repository/catalog.h"
 
-/* A chunk that an older pack holds: the snapshot counts on that pack. */
-static void note_used(struct hf_backup *backup, const struct hf_index_pack *pack)
+void hf_backup_note_used(struct hf_backup *backup, const struct hf_index_pack *pack)
 {
     if (pack && pack->number < backup->old_packs)
         atomic_store_explicit(&backup->used[pack->number], true, memory_order_relaxed);
@@ -18,7 +18,7 @@ enum hf_status hf_backup_store(struct hf_backup *backup, struct hf_chunk_hasher 
     HF_TRY(hf_chunk_hash(hasher, data, len, out, err));
     HF_TRY(hf_claims_take(backup->claims, backup->index, out, &claim, &known, err));
     if (!claim) {
-        note_used(backup, known);
+        hf_backup_note_used(backup, known);
         return HF_OK;
     }
     HF_TRY(hf_frame_encode(coder, kind, data, len, &body, err));
@@ -34,8 +34,9 @@ static enum hf_status work_on(struct hf_backup *backup, struct hf_backup_worker 
                               const struct hf_chunk_buffer *buffer, struct hf_error *err)
 {
     struct hf_chunk_id id;
+    enum hf_chunk_class class = hf_stream_class(buffer->stream->kind);
     HF_TRY(hf_cancel_check(backup->cancel, err));
-    HF_TRY(hf_backup_store(backup, worker->hasher, worker->coder, HF_CHUNK_DATA,
+    HF_TRY(hf_backup_store(backup, worker->hashers[class], worker->coder, class,
                            buffer->stream->kind, buffer->data, buffer->len, &id, err));
     atomic_fetch_add(&backup->chunks, 1);
     return hf_backup_stream_note(buffer->stream, buffer->sequence, &id, (uint32_t)buffer->len, err);

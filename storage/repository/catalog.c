@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const kind_names[] = {[HF_STREAM_BYTES] = "bytes", [HF_STREAM_ROWS] = "rows"};
+static const char *const kind_names[] = {
+    [HF_STREAM_BYTES] = "bytes", [HF_STREAM_ROWS] = "rows", [HF_STREAM_META] = "meta"};
 
 static void entry_done(struct hf_catalog_entry *entry)
 {

@@ -10,6 +10,7 @@
 #define HF_REPOSITORY_CATALOG_H
 
 #include "base/stream.h"
+#include "storage/repository/chunk.h"
 #include "storage/repository/reflist.h"
 
 enum {
@@ -26,6 +27,12 @@ struct hf_catalog_entry {
                                    are those of root */
     struct hf_reflist_root root;
 };
+
+/* Of the stream's chunks. */
+static inline enum hf_chunk_class hf_stream_class(enum hf_stream_kind kind)
+{
+    return kind == HF_STREAM_META ? HF_CHUNK_META : HF_CHUNK_DATA;
+}
 
 /* Start with HF_CATALOG_INIT. */
 struct hf_catalog {

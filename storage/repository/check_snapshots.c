@@ -107,10 +107,10 @@ static enum hf_status walk(struct visit *visit, const struct hf_reflist_root *ro
 static enum hf_status walk_streams(struct visit *visit, const struct hf_catalog *catalog,
                                    struct hf_clean_set *clean, struct hf_error *err)
 {
-    visit->class = HF_CHUNK_DATA;
     for (size_t i = 0; i < catalog->count; i++) {
         const struct hf_catalog_entry *entry = &catalog->items[i];
         visit->stream = entry->info.name;
+        visit->class = hf_stream_class(entry->info.kind);
         if (hf_clean_set_has(clean, &entry->root))
             continue;
         HF_TRY(walk(visit, &entry->root, err));

@@ -48,7 +48,29 @@ static enum hf_status stick(struct hf_feed_stream *stream, const struct hf_error
     return err->status;
 }
 
-/* The next reference of the stream, which stays pending until it is in a piece. */
+/* The next reference of the range, which stays pending until it is in a piece. */
+static enum hf_status take_ref(struct hf_feed_stream *stream, struct hf_error *err)
+{
+    if (stream->has_pending || stream->list_ended)
+        return HF_OK;
+    if (stream->wanted == 0) {
+        stream->list_ended = true;
+        return HF_OK;
+    }
+    HF_TRY(hf_refcursor_next(stream->cursor, &stream->pending, &stream->list_ended, err));
+    if (stream->list_ended)
+        return HF_OK;
+    stream->has_pending = true;
+    stream->wanted -= stream->pending.len < stream->wanted ? stream->pending.len : stream->wanted;
+    return HF_OK;
+}
+
+static enum hf_chunk_class class_of(const struct hf_feed_stream *stream)
+{
+    return hf_stream_class(stream->entry->info.kind);
+}
+
+/* Where it is, too. */
 static enum hf_status peek(struct hf_feed_stream *stream, struct hf_location *at,
                            struct hf_error *err)
 {
@@ -56,13 +78,10 @@ static enum hf_status peek(struct hf_feed_stream *stream, struct hf_location *at
         *err = *stream->stuck;
         return err->status;
     }
-    if (!stream->has_pending && !stream->list_ended) {
-        if (hf_refcursor_next(stream->cursor, &stream->pending, &stream->list_ended, err) != HF_OK)
-            return stick(stream, err);
-        stream->has_pending = !stream->list_ended;
-    }
+    if (take_ref(stream, err) != HF_OK)
+        return stick(stream, err);
     if (stream->has_pending &&
-        hf_chunk_locate(stream->feeder->reader, stream->pending.id, HF_CHUNK_DATA,
+        hf_chunk_locate(stream->feeder->reader, stream->pending.id, class_of(stream),
                         stream->pending.len, at, err) != HF_OK)
         return stick(stream, err);
     return HF_OK;
@@ -171,7 +190,7 @@ static bool runs_low(struct hf_feed_stream *stream)
 
 static enum hf_status fill_window(struct hf_feed_stream *stream, struct hf_error *err)
 {
-    bool more = stream->entry->info.bytes > SMALL_STREAM && runs_low(stream);
+    bool more = stream->look_ahead && runs_low(stream);
     if (more)
         HF_TRY(hf_feed_engine_start(stream->feeder, err));
     while (more) {
@@ -224,7 +243,7 @@ static enum hf_status read_here(struct hf_feed_stream *stream, struct hf_error *
     enum hf_status status =
         hf_read_budget_buffer(feeder->budget, at.frame->plain_len, &stream->current, err);
     if (status == HF_OK)
-        status = hf_chunk_read(feeder->reader, stream->pending.id, HF_CHUNK_DATA,
+        status = hf_chunk_read(feeder->reader, stream->pending.id, class_of(stream),
                                stream->pending.len, &stream->current, err);
     if (status != HF_OK) {
         hf_read_budget_recycle(feeder->budget, &stream->current);
@@ -286,6 +305,21 @@ static enum hf_status advance(struct hf_feed_stream *stream, struct hf_error *er
     return status;
 }
 
+/* What of the current chunk is in the range. */
+static void hand_out(struct hf_feed_stream *stream, const uint8_t **data, size_t *len)
+{
+    if (stream->current_taken == 0) {
+        *data = NULL;
+        *len = 0;
+        return;
+    }
+    uint64_t left = stream->current.len - stream->skip;
+    *data = stream->current.data + stream->skip;
+    *len = (size_t)(left < stream->left ? left : stream->left);
+    stream->left -= *len;
+    stream->skip = 0;
+}
+
 static enum hf_status feed_next(struct hf_feed_stream *stream, const uint8_t **data, size_t *len,
                                 struct hf_error *err)
 {
@@ -300,8 +334,7 @@ static enum hf_status feed_next(struct hf_feed_stream *stream, const uint8_t **d
     }
     if (stream->current_taken == 0)
         end_reading(stream);
-    *data = stream->current_taken > 0 ? stream->current.data : NULL;
-    *len = stream->current_taken > 0 ? stream->current.len : 0;
+    hand_out(stream, data, len);
     return HF_OK;
 }
 
@@ -338,31 +371,76 @@ static enum hf_status take_lease(struct hf_feeder *feeder, struct hf_error *err)
     return status;
 }
 
-static enum hf_status feed_open(void *ctx, const char *name, struct hf_feed_stream **out,
-                                struct hf_error *err)
+static enum hf_status may_open(struct hf_feeder *feeder, const struct hf_catalog_entry *entry,
+                               const char *name, struct hf_error *err)
 {
-    struct hf_feeder *feeder = ctx;
-    const struct hf_catalog_entry *entry = hf_catalog_find(feeder->catalog, name);
     if (!entry)
         return hf_error_set(err, HF_NOT_FOUND, "the snapshot has no stream %s", name);
-    if (feeder->repo->keys->role != HF_ROLE_READER)
+    if (hf_stream_class(entry->info.kind) == HF_CHUNK_DATA &&
+        feeder->repo->keys->role != HF_ROLE_READER)
         return hf_error_set(err, HF_DENIED,
                             "this key can write to the repository only; reading what is in it "
                             "needs a reader key");
-    HF_TRY(take_lease(feeder, err));
+    return take_lease(feeder, err);
+}
+
+/* Passes over the chunks before the range, by their lengths alone. */
+static enum hf_status seek(struct hf_feed_stream *stream, uint64_t offset, uint64_t len,
+                           struct hf_error *err)
+{
+    stream->skip = offset;
+    stream->left = len;
+    stream->wanted = len < UINT64_MAX - offset ? offset + len : UINT64_MAX;
+    if (len == 0)
+        stream->wanted = 0;
+    while (stream->skip > 0) {
+        HF_TRY(take_ref(stream, err));
+        if (!stream->has_pending || stream->pending.len > stream->skip)
+            break;
+        stream->skip -= stream->pending.len;
+        stream->has_pending = false;
+    }
+    if (stream->list_ended)
+        stream->skip = 0;
+    return HF_OK;
+}
+
+static void free_stream(struct hf_feed_stream *stream)
+{
+    hf_refcursor_close(stream->cursor);
+    free(stream->stuck);
+    pthread_cond_destroy(&stream->done);
+    free(stream);
+}
+
+static enum hf_status feed_open_range(void *ctx, const char *name, uint64_t offset, uint64_t len,
+                                      struct hf_feed_stream **out, struct hf_error *err)
+{
+    struct hf_feeder *feeder = ctx;
+    const struct hf_catalog_entry *entry = hf_catalog_find(feeder->catalog, name);
+    HF_TRY(may_open(feeder, entry, name, err));
     struct hf_feed_stream *stream = calloc(1, sizeof *stream);
     if (!stream)
         return hf_error_memory(err);
     stream->feeder = feeder;
     stream->entry = entry;
+    pthread_cond_init(&stream->done, NULL);
     if (hf_refcursor_open(&entry->root, hf_chunk_read_meta, feeder->reader, &stream->cursor, err) !=
-        HF_OK) {
-        free(stream);
+            HF_OK ||
+        seek(stream, offset, len, err) != HF_OK) {
+        free_stream(stream);
         return hf_error_prefix(err, "stream %s", name);
     }
-    pthread_cond_init(&stream->done, NULL);
+    uint64_t there = entry->info.bytes > offset ? entry->info.bytes - offset : 0;
+    stream->look_ahead = !feeder->one_by_one && (len < there ? len : there) > SMALL_STREAM;
     *out = stream;
     return HF_OK;
+}
+
+static enum hf_status feed_open(void *ctx, const char *name, struct hf_feed_stream **out,
+                                struct hf_error *err)
+{
+    return feed_open_range(ctx, name, 0, UINT64_MAX, out, err);
 }
 
 static void feed_close(struct hf_feed_stream *stream)
@@ -383,10 +461,7 @@ static void feed_close(struct hf_feed_stream *stream)
     }
     release_current(stream);
     end_reading(stream);
-    hf_refcursor_close(stream->cursor);
-    free(stream->stuck);
-    pthread_cond_destroy(&stream->done);
-    free(stream);
+    free_stream(stream);
 }
 
 /* What is left for chunks beside the reader's blocks and each worker's scratch memory. */
@@ -411,12 +486,15 @@ enum hf_status hf_feeder_new(struct hf_chunk_reader *reader, struct hf_repo *rep
     feeder->catalog = catalog;
     feeder->cancel = options->cancel;
     feeder->threads = options->threads ? options->threads : (unsigned)hf_pool_cpus();
+    feeder->lease_tried = options->leased;
+    feeder->one_by_one = options->one_by_one;
     feeder->feed = (struct hf_feed){.ctx = feeder,
                                     .info = feed_info,
                                     .find = feed_find,
                                     .open = feed_open,
                                     .next = feed_next,
-                                    .close = feed_close};
+                                    .close = feed_close,
+                                    .open_range = feed_open_range};
     if (hf_read_budget_new(chunk_memory(feeder, options->memory), &feeder->budget, err) != HF_OK) {
         free(feeder);
         return err->status;

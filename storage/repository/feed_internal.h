@@ -47,6 +47,10 @@ struct hf_feed_stream {
     struct hf_ref pending; /* taken from the cursor, in no piece yet */
     bool has_pending;
     bool list_ended;
+    uint64_t wanted; /* bytes from the last reference taken to the end of the range */
+    uint64_t skip;   /* bytes before the range in the next chunk */
+    uint64_t left;   /* bytes of the range not handed out */
+    bool look_ahead;
     bool reading; /* counted among the budget's readers */
     bool closing; /* what is in flight may be skipped */
     bool failed;
@@ -66,6 +70,7 @@ struct hf_feeder {
     const struct hf_catalog *catalog;
     struct hf_cancel *cancel; /* the caller's, or NULL */
     unsigned threads;
+    bool one_by_one;
     struct hf_feed feed;
     struct hf_read_budget *budget;
     pthread_mutex_t lock;

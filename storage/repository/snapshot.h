@@ -59,6 +59,8 @@ struct hf_read_options {
     uint64_t memory;          /* bytes; 0: 256 MiB, shared by all open streams */
     unsigned threads;         /* 0: one a processor */
     struct hf_cancel *cancel; /* borrowed, may be NULL */
+    bool leased;              /* the caller holds a lease for as long as it reads */
+    bool one_by_one;          /* no look-ahead: a chunk in memory a stream, and no threads */
 };
 
 /* Opens for reading; stream infos need only the writer key, stream data the reader key

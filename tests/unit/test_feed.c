@@ -110,6 +110,59 @@ static void feed_writer_key_sees_infos_only(void **state)
     hf_repo_close(writer);
 }
 
+static void check_range(const struct hf_feed *feed, const struct fixture_stream *of,
+                        uint64_t offset, uint64_t len)
+{
+    struct hf_error err = HF_ERROR_INIT;
+    struct hf_feed_stream *stream;
+    HF_AUTO(hf_buf) all = HF_BUF_INIT;
+    HF_AUTO(hf_buf) got = HF_BUF_INIT;
+    const uint8_t *piece;
+    size_t n;
+    fixture_content(of, &all);
+    uint64_t there = offset < all.len ? all.len - offset : 0;
+    there = len < there ? len : there;
+    assert_ok(feed->open_range(feed->ctx, of->name, offset, len, &stream, &err), &err);
+    for (;;) {
+        assert_ok(feed->next(stream, &piece, &n, &err), &err);
+        if (n == 0)
+            break;
+        assert_ok(hf_buf_append(&got, piece, n, &err), &err);
+    }
+    feed->close(stream);
+    assert_int_equal(got.len, there);
+    if (there > 0)
+        assert_memory_equal(got.data, all.data + offset, there);
+}
+
+static void feed_range_gives_those_bytes(void **state)
+{
+    (void)state;
+    static const uint64_t offsets[] = {0,       1,      1000, MIB - 1, 2 * MIB, 4 * MIB + 17,
+                                       5 * MIB, 9 * MIB};
+    static const uint64_t lens[] = {0, 1, 300, 70000, 2 * MIB, 5 * MIB, UINT64_MAX};
+    struct hf_snapshot *snapshot = open_snapshot(shared.fixture.repo, shared.id, 0, NULL);
+    const struct hf_feed *feed = hf_snapshot_feed(snapshot);
+    for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++)
+        for (size_t j = 0; j < sizeof lens / sizeof *lens; j++)
+            check_range(feed, &mixed[2], offsets[i], lens[j]);
+    check_range(feed, &mixed[1], 0, 10);
+    check_range(feed, &mixed[3], 0, 1);
+    check_range(feed, &mixed[3], 1, 1);
+    hf_snapshot_close(snapshot);
+}
+
+static void feed_range_reads_its_chunks_only(void **state)
+{
+    (void)state;
+    struct hf_snapshot *snapshot = open_snapshot(shared.fixture.repo, shared.id, 0, NULL);
+    unsigned before = hf_memory_store_operations(shared.fixture.store);
+    check_range(hf_snapshot_feed(snapshot), &mixed[2], 4 * MIB, 100);
+    /* A lease taken, listed against others and read back, the list's node, one or two chunks. */
+    assert_true(hf_memory_store_operations(shared.fixture.store) - before < 10);
+    hf_snapshot_close(snapshot);
+}
+
 static void feed_closed_early_leaves_nothing(void **state)
 {
     (void)state;
@@ -474,6 +527,8 @@ int main(void)
         cmocka_unit_test(feed_infos_are_in_order),
         cmocka_unit_test(feed_unknown_stream_is_not_found),
         cmocka_unit_test(feed_writer_key_sees_infos_only),
+        cmocka_unit_test(feed_range_gives_those_bytes),
+        cmocka_unit_test(feed_range_reads_its_chunks_only),
         cmocka_unit_test(feed_closed_early_leaves_nothing),
         cmocka_unit_test(feed_after_the_end_stays_at_the_end),
         cmocka_unit_test(feed_cancelled_says_so),
