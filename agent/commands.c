@@ -104,8 +104,10 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
          .operands = "SNAPSHOT",
          .summary = "Write a snapshot as plain SQL",
          .about = "Writes a script that psql -v ON_ERROR_STOP=1 restores on its own, to standard "
-                  "output or to a new file.",
-         .examples = "holdfast export app@latest | psql -v ON_ERROR_STOP=1 -d empty_database",
+                  "output or to a new file. Of a snapshot with several databases, the script makes "
+                  "them all in an empty server, with its roles; --database picks one.",
+         .examples = "holdfast export app@latest | psql -v ON_ERROR_STOP=1 -d empty_database\n"
+                     "holdfast export server@latest | psql -v ON_ERROR_STOP=1 -d postgres",
          .options = REPOSITORY | PARTS | BIT(HF_OPT_NO_OWNER) | BIT(HF_OPT_NO_ACL) |
                     BIT(HF_OPT_BIN_DIR) | BIT(HF_OPT_OUTPUT) | BIT(HF_OPT_MEMORY) |
                     BIT(HF_OPT_THREADS),

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "formats/postgres/copy.h"
 #include "formats/postgres/copy_text.h"
+#include "formats/postgres/create_database.h"
 #include "formats/postgres/quote.h"
 #include "formats/postgres/script.h"
 
@@ -12,27 +13,35 @@
 
 enum { PARTITION_DEPTH = 64 };
 
-/* "CREATE DATABASE", as it was, for who runs the script. */
+/* How to restore it, for who runs the script. */
+static enum hf_status put_usage(struct hf_pg_script *s, struct hf_error *err)
+{
+    HF_AUTO(hf_buf) options = HF_BUF_INIT;
+    const char *text;
+
+    HF_TRY(hf_pg_create_database_sql(s->database, &options, err));
+    if (json_string_value(json_object_get(s->database, "locale"))) /* not libc's */
+        HF_TRY(hf_pg_create_provider_sql(s->database, &options, err));
+    HF_TRY(hf_buf_cstr(&options, &text, err));
+    return hf_pg_script_put(s, err,
+                            "-- A database, written by holdfast. Restore it into a new one:\n--\n"
+                            "--   CREATE DATABASE new_name%s;\n"
+                            "--   psql -v ON_ERROR_STOP=1 -d new_name -f THIS_FILE\n--\n",
+                            strpbrk(text, "\r\n") ? "" : text);
+}
+
 static enum hf_status put_head(struct hf_pg_script *s, struct hf_error *err)
 {
-    const char *encoding;
-    const char *collate;
-    const char *ctype;
+    bool globals = s->server && s->has_globals;
 
-    HF_TRY(hf_json_string(s->database, "encoding", &encoding, err));
-    HF_TRY(hf_json_string(s->database, "collate", &collate, err));
-    HF_TRY(hf_json_string(s->database, "ctype", &ctype, err));
-    HF_TRY(hf_pg_script_put(s, err,
-                            "-- A database, written by holdfast. Restore it into a new one:\n--\n"
-                            "--   CREATE DATABASE new_name TEMPLATE template0 ENCODING '%s' "
-                            "LC_COLLATE '%s' LC_CTYPE '%s';\n"
-                            "--   psql -v ON_ERROR_STOP=1 -d new_name -f THIS_FILE\n--\n",
-                            encoding, collate, ctype));
-    HF_TRY(hf_pg_script_roles(s, err));
+    if (!s->server)
+        HF_TRY(put_usage(s, err));
+    if (!globals)
+        HF_TRY(hf_pg_script_roles(s, err));
     for (size_t i = 0; i < s->input.selection.left_out.count; i++)
         if (!strpbrk(s->input.selection.left_out.items[i], "\r\n"))
             HF_TRY(hf_pg_script_put(s, err, "-- %s\n", s->input.selection.left_out.items[i]));
-    return hf_pg_script_put(s, err, "\n\\set ON_ERROR_STOP 1\n\n");
+    return hf_pg_script_put(s, err, "\n\\set ON_ERROR_STOP 1\n\nSET client_encoding = 'UTF8';\n");
 }
 
 static enum hf_status put_part(struct hf_pg_script *s, const struct hf_stream_info *part,
@@ -215,8 +224,7 @@ static enum hf_status put_all(struct hf_pg_script *s, struct hf_error *err)
     HF_TRY(hf_pg_script_stage(s, HF_PG_STAGE_EVENT_TRIGGERS, err));
     HF_TRY(hf_pg_script_put(s, err, "SET client_encoding = 'UTF8';\n"));
     HF_TRY(hf_pg_script_settings(s, err));
-    HF_TRY(hf_pg_script_put(s, err, "\n-- The end\n"));
-    return hf_pg_script_flush(s, err);
+    return hf_pg_script_put(s, err, "\n-- The end\n");
 }
 
 /* pg_restore reads archives of its own version and older ones. */
@@ -225,13 +233,14 @@ static int least_restore(const struct hf_pg_toc *toc)
     return toc->minor >= 16 ? 17 : toc->minor == 15 ? 16 : 13;
 }
 
-static enum hf_status export_database(struct hf_pg_script *s, const char *name,
-                                      struct hf_error *err)
+static enum hf_status export_steps(struct hf_pg_script *s, const char *name, struct hf_error *err)
 {
     const json_t *tables = json_object_get(s->database, "tables");
     const struct hf_pg_choice choice = {.schemas = &s->options->schemas,
                                         .tables = &s->options->tables};
 
+    if (s->server)
+        HF_TRY(hf_pg_script_connect(s, name, err));
     HF_TRY(hf_pg_input_read(s->feed, name,
                             json_is_integer(tables) ? (int64_t)json_integer_value(tables) : -1,
                             &choice, &s->input, err));
@@ -242,28 +251,66 @@ static enum hf_status export_database(struct hf_pg_script *s, const char *name,
     return put_all(s, err);
 }
 
-/* The one that is asked for, or the only one. */
-static enum hf_status choose(const json_t *properties, const char *wanted, const json_t **out,
-                             const char **out_name, struct hf_error *err)
+static enum hf_status export_database(struct hf_pg_script *s, const json_t *database,
+                                      struct hf_error *err)
 {
+    const char *name;
+    enum hf_status status;
+
+    HF_TRY(hf_json_string(database, "name", &name, err));
+    s->database = database;
+    s->input = (struct hf_pg_input)HF_PG_INPUT_INIT;
+    s->has_hashes = false;
+    status = export_steps(s, name, err);
+    hf_pg_tool_free(&s->pg_restore);
+    hf_pg_input_free(&s->input);
+    return status == HF_OK ? HF_OK : hf_error_prefix(err, "database %s", name);
+}
+
+static enum hf_status export_all(struct hf_pg_script *s, const json_t *properties,
+                                 struct hf_error *err)
+{
+    const json_t *database;
+    size_t i;
+
+    if (s->server)
+        HF_TRY(hf_pg_script_server(s, properties, err));
+    json_array_foreach (json_object_get(properties, "databases"), i, database) {
+        const char *name = json_string_value(json_object_get(database, "name"));
+
+        if (!s->options->database || (name && strcmp(name, s->options->database) == 0))
+            HF_TRY(export_database(s, database, err));
+    }
+    return hf_pg_script_flush(s, err);
+}
+
+/* A snapshot of a server, or of several databases, makes a script that makes them. */
+static enum hf_status choose(struct hf_pg_script *s, const json_t *properties, struct hf_error *err)
+{
+    const char *wanted = s->options->database;
+    bool found = false;
     json_t *all;
     json_t *item;
     size_t i;
 
     HF_TRY(hf_json_array(properties, "databases", &all, err));
-    if (!wanted && json_array_size(all) > 1)
-        return hf_error_set(err, HF_USAGE,
-                            "the snapshot has %zu databases: say which one to export (--database)",
-                            json_array_size(all));
     json_array_foreach (all, i, item) {
-        HF_TRY(hf_json_string(item, "name", out_name, err));
-        if (!wanted || strcmp(wanted, *out_name) == 0) {
-            *out = item;
-            return HF_OK;
-        }
+        const char *name;
+
+        HF_TRY(hf_json_string(item, "name", &name, err));
+        found |= !wanted || strcmp(wanted, name) == 0;
     }
-    return hf_error_set(err, HF_NOT_FOUND, "the snapshot has no database \"%s\"",
-                        wanted ? wanted : "");
+    if (!found)
+        return hf_error_set(err, HF_NOT_FOUND, "the snapshot has no database \"%s\"",
+                            wanted ? wanted : "");
+    s->has_globals = json_is_true(json_object_get(properties, "globals")) && !s->options->no_owner;
+    s->server = !wanted && (json_array_size(all) > 1 || s->has_globals);
+    if (s->server && (s->options->schemas.count > 0 || s->options->tables.count > 0))
+        return hf_error_set(err, HF_USAGE,
+                            "the snapshot has %zu databases: say of which one to export a part "
+                            "(--database)",
+                            json_array_size(all));
+    return HF_OK;
 }
 
 enum hf_status hf_pg_export(const void *config, const json_t *properties,
@@ -277,18 +324,14 @@ enum hf_status hf_pg_export(const void *config, const json_t *properties,
         .work = work,
         .feed = feed,
         .fd = out_fd,
-        .input = HF_PG_INPUT_INIT,
     };
     struct hf_error ignored = HF_ERROR_INIT;
-    const char *name = "";
     enum hf_status status;
 
-    HF_TRY(choose(properties, options->database, &script.database, &name, err));
-    status = export_database(&script, name, err);
+    HF_TRY(choose(&script, properties, err));
+    status = export_all(&script, properties, err);
     if (status != HF_OK)
         (void)!hf_fd_write(out_fd, broken, sizeof broken - 1, "the script", &ignored);
     hf_buf_free(&script.out);
-    hf_pg_tool_free(&script.pg_restore);
-    hf_pg_input_free(&script.input);
-    return status == HF_OK ? HF_OK : hf_error_prefix(err, "database %s", name);
+    return status;
 }

@@ -1,12 +1,12 @@
 #include "formats/postgres/restore_globals.h"
 
 #include "base/text.h"
-#include "formats/postgres/sql_split.h"
+#include "formats/postgres/global_statement.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { GLOBALS_MAX = 64 << 20, NOTE = 2400 };
+enum { NOTE = 2400 };
 
 struct globals {
     struct hf_pg *pg;
@@ -32,59 +32,24 @@ static enum hf_status list_roles(struct globals *g, struct hf_error *err)
     return HF_OK;
 }
 
-struct statement {
-    const char *at;
-    size_t len;
-    struct hf_sql_token verb, object, name, next;
-};
-
-static struct statement read_statement(const char *at, size_t len)
-{
-    struct statement s = {.at = at, .len = len};
-    const char *end = at + len;
-
-    s.verb = hf_sql_token_next(&at, end);
-    s.object = hf_sql_token_next(&at, end);
-    s.name = hf_sql_token_next(&at, end);
-    s.next = hf_sql_token_next(&at, end);
-    return s;
-}
-
-/* CREATE ROLE, and ALTER ROLE … WITH attributes, of a role that was there before. */
-static enum hf_status concerns_existing(struct globals *g, const struct statement *s, bool *out,
+/* Roles that were there before are kept as they are. */
+static enum hf_status concerns_existing(struct globals *g, const struct hf_pg_global *s, bool *out,
                                         struct hf_error *err)
 {
     HF_AUTO(hf_buf) name = HF_BUF_INIT;
-    bool create = hf_sql_token_is(&s->verb, "CREATE");
 
     *out = false;
-    if (!hf_sql_token_is(&s->object, "ROLE") ||
-        !(create || (hf_sql_token_is(&s->verb, "ALTER") && hf_sql_token_is(&s->next, "WITH"))))
+    if (s->kind != HF_PG_GLOBAL_ROLE && s->kind != HF_PG_GLOBAL_ROLE_ATTRIBUTES)
         return HF_OK;
     HF_TRY(hf_sql_token_name(&s->name, &name, err));
     *out = hf_strings_contain(&g->before, (const char *)name.data);
-    if (*out && create)
+    if (*out && s->kind == HF_PG_GLOBAL_ROLE)
         HF_TRY(hf_buf_printf(&g->kept, err, "%s%s", g->kept.len > 0 ? ", " : "",
                              (const char *)name.data));
     return HF_OK;
 }
 
-/* TABLESPACE in the first words, or "GRANT … ON TABLESPACE". */
-static bool concerns_tablespace(const struct statement *s)
-{
-    const char *at = s->at;
-    const char *end = s->at + s->len;
-
-    for (int i = 0; i < 6; i++) {
-        struct hf_sql_token t = hf_sql_token_next(&at, end);
-
-        if (hf_sql_token_is(&t, "TABLESPACE"))
-            return true;
-    }
-    return false;
-}
-
-static enum hf_status run(struct globals *g, const struct statement *s, struct hf_error *err)
+static enum hf_status run(struct globals *g, const struct hf_pg_global *s, struct hf_error *err)
 {
     struct hf_error cause = HF_ERROR_INIT;
     HF_AUTO_FREE char *sql = NULL;
@@ -93,7 +58,8 @@ static enum hf_status run(struct globals *g, const struct statement *s, struct h
     HF_TRY(hf_text_format(&sql, err, "%.*s", (int)s->len, s->at));
     if (hf_pg_run(g->pg, sql, &cause) == HF_OK || cause.status == HF_EXISTS)
         return HF_OK;
-    if (concerns_tablespace(s) && cause.status != HF_CANCELLED && cause.status != HF_UNREACHABLE) {
+    if (s->kind == HF_PG_GLOBAL_TABLESPACE && cause.status != HF_CANCELLED &&
+        cause.status != HF_UNREACHABLE) {
         (void)snprintf(note, sizeof note, "tablespace: %.*s: %s", 60, sql, cause.text);
         return add_note(g, note, err);
     }
@@ -111,13 +77,13 @@ static enum hf_status run_script(struct globals *g, const char *text, struct hf_
 
     hf_sql_script_init(&script, text);
     for (;;) {
-        struct statement s;
+        struct hf_pg_global s;
         bool skip;
 
         HF_TRY(hf_sql_script_next(&script, &at, &len, err));
         if (len == 0)
             return HF_OK;
-        s = read_statement(at, len);
+        s = hf_pg_global_read(at, len);
         HF_TRY(concerns_existing(g, &s, &skip, err));
         if (!skip)
             HF_TRY(run(g, &s, err));
@@ -143,7 +109,7 @@ enum hf_status hf_pg_restore_globals(struct hf_pg *pg, const struct hf_feed *fee
     const char *sql;
     enum hf_status status;
 
-    HF_TRY(hf_feed_read_all(feed, "globals", GLOBALS_MAX, &text, err));
+    HF_TRY(hf_feed_read_all(feed, "globals", HF_PG_GLOBALS_MAX, &text, err));
     HF_TRY(hf_buf_cstr(&text, &sql, err));
     status = list_roles(&g, err);
     if (status == HF_OK)

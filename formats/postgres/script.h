@@ -13,6 +13,8 @@ struct hf_pg_script {
     const struct hf_work *work;
     const struct hf_feed *feed;
     const json_t *database; /* its properties */
+    bool server;            /* several databases, which the script makes itself */
+    bool has_globals;       /* roles and tablespaces are to be written */
     struct hf_pg_input input;
     struct hf_pg_tool pg_restore;
     bool has_hashes; /* tables are partitioned by hash */
@@ -50,5 +52,13 @@ enum hf_status hf_pg_script_settings(struct hf_pg_script *script,
                                      struct hf_error *err) HF_WARN_UNUSED;
 /* The roles that the script speaks of, as a comment. */
 enum hf_status hf_pg_script_roles(struct hf_pg_script *script, struct hf_error *err) HF_WARN_UNUSED;
+
+/* script_server.c: what comes before the databases: roles and tablespaces where the snapshot has
+ * them, and the databases themselves, empty. HF_UNSUPPORTED for a name that psql cannot take. */
+enum hf_status hf_pg_script_server(struct hf_pg_script *script, const json_t *properties,
+                                   struct hf_error *err) HF_WARN_UNUSED;
+/* From here on the script is about that database. */
+enum hf_status hf_pg_script_connect(struct hf_pg_script *script, const char *database,
+                                    struct hf_error *err) HF_WARN_UNUSED;
 
 #endif

@@ -199,9 +199,47 @@ static enum hf_status put_comment(struct hf_pg_script *s, struct hf_error *err)
     return put_about_database(s, "COMMENT ON DATABASE ", text, err);
 }
 
+static enum hf_status put_label(struct hf_pg_script *s, const char *provider, const char *label,
+                                struct hf_error *err)
+{
+    HF_AUTO(hf_buf) head = HF_BUF_INIT;
+    HF_AUTO(hf_buf) tail = HF_BUF_INIT;
+    const char *head_text;
+    const char *tail_text;
+
+    if (strstr(label, "$holdfast$") || strstr(provider, "$holdfast$"))
+        return HF_OK;
+    HF_TRY(hf_buf_append_str(&head, "SECURITY LABEL FOR ", err));
+    HF_TRY(hf_pg_quote_ident(&head, provider, err));
+    HF_TRY(hf_buf_append_str(&head, " ON DATABASE ", err));
+    HF_TRY(hf_buf_append_str(&tail, " IS ", err));
+    HF_TRY(hf_pg_quote_literal(&tail, label, err));
+    HF_TRY(hf_buf_cstr(&head, &head_text, err));
+    HF_TRY(hf_buf_cstr(&tail, &tail_text, err));
+    return put_about_database(s, head_text, tail_text, err);
+}
+
+static enum hf_status put_labels(struct hf_pg_script *s, struct hf_error *err)
+{
+    const json_t *labels = json_object_get(s->database, "security_labels");
+    const json_t *item;
+    size_t i;
+
+    json_array_foreach (labels, i, item) {
+        const char *provider;
+        const char *label;
+
+        HF_TRY(hf_json_string(item, "provider", &provider, err));
+        HF_TRY(hf_json_string(item, "label", &label, err));
+        HF_TRY(put_label(s, provider, label, err));
+    }
+    return HF_OK;
+}
+
 enum hf_status hf_pg_script_settings(struct hf_pg_script *script, struct hf_error *err)
 {
     json_int_t limit = -1;
+    char tail[64];
 
     HF_TRY(hf_pg_script_put(script, err, "\n-- The database's own properties\n\n"));
     HF_TRY(put_database_owner(script, err));
@@ -209,15 +247,15 @@ enum hf_status hf_pg_script_settings(struct hf_pg_script *script, struct hf_erro
         return HF_OK;
     HF_TRY(put_settings(script, err));
     HF_TRY(put_comment(script, err));
+    HF_TRY(put_labels(script, err));
+    if (script->server && json_is_true(json_object_get(script->database, "is_template")))
+        HF_TRY(put_about_database(script, "ALTER DATABASE ", " IS_TEMPLATE true", err));
     if (json_is_integer(json_object_get(script->database, "connection_limit")))
         limit = json_integer_value(json_object_get(script->database, "connection_limit"));
     if (limit < 0)
         return HF_OK;
-    return hf_pg_script_put(script, err,
-                            "DO $holdfast$ BEGIN EXECUTE 'ALTER DATABASE ' || "
-                            "pg_catalog.quote_ident(pg_catalog.current_database()) || ' CONNECTION "
-                            "LIMIT %d'; END $holdfast$;\n",
-                            (int)limit);
+    (void)snprintf(tail, sizeof tail, " CONNECTION LIMIT %d", (int)limit);
+    return put_about_database(script, "ALTER DATABASE ", tail, err);
 }
 
 /* A name in a comment must not end it. */

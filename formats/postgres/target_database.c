@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/random.h"
+#include "formats/postgres/create_database.h"
 #include "formats/postgres/quote.h"
 
 #include <stdio.h>
@@ -151,40 +152,6 @@ static enum hf_status choose_name(struct hf_pg_job *job, char name[HF_PG_NAME_SI
                       LOCK_CLASS, digits);
 }
 
-static enum hf_status add_option(struct hf_buf *sql, const char *option, const char *value,
-                                 struct hf_error *err)
-{
-    if (!value)
-        return HF_OK;
-    HF_TRY(hf_buf_printf(sql, err, " %s = ", option));
-    return hf_pg_quote_literal(sql, value, err);
-}
-
-/* ICU and builtin locales, as far as the target's version has words for them. */
-static enum hf_status add_provider(const struct hf_pg_job *job, struct hf_buf *sql,
-                                   struct hf_error *err)
-{
-    int major = hf_pg_major(job->maintenance);
-    const char *provider = "libc";
-    const char *locale = NULL;
-    const char *rules = NULL;
-
-    HF_TRY(hf_json_string_optional(job->database, "locale_provider", &provider, err));
-    HF_TRY(hf_json_string_optional(job->database, "locale", &locale, err));
-    HF_TRY(hf_json_string_optional(job->database, "icu_rules", &rules, err));
-    if (major < 15)
-        return HF_OK;
-    HF_TRY(hf_buf_printf(sql, err, " LOCALE_PROVIDER = "));
-    HF_TRY(hf_pg_quote_ident(sql, provider, err));
-    if (strcmp(provider, "icu") == 0) {
-        HF_TRY(add_option(sql, "ICU_LOCALE", locale, err));
-        HF_TRY(add_option(sql, "ICU_RULES", rules, err));
-    } else if (strcmp(provider, "builtin") == 0) {
-        HF_TRY(add_option(sql, "BUILTIN_LOCALE", locale, err));
-    }
-    return HF_OK;
-}
-
 /* The database's own tablespace, where the target has it. */
 static enum hf_status add_tablespace(struct hf_pg_job *job, struct hf_buf *sql,
                                      struct hf_error *err)
@@ -208,20 +175,11 @@ static enum hf_status add_tablespace(struct hf_pg_job *job, struct hf_buf *sql,
 static enum hf_status create_sql(struct hf_pg_job *job, const char *name, struct hf_buf *sql,
                                  struct hf_error *err)
 {
-    const char *encoding;
-    const char *collate;
-    const char *ctype;
-
-    HF_TRY(hf_json_string(job->database, "encoding", &encoding, err));
-    HF_TRY(hf_json_string(job->database, "collate", &collate, err));
-    HF_TRY(hf_json_string(job->database, "ctype", &ctype, err));
     HF_TRY(hf_buf_append_str(sql, "CREATE DATABASE ", err));
     HF_TRY(hf_pg_quote_ident(sql, name, err));
-    HF_TRY(hf_buf_append_str(sql, " TEMPLATE = template0", err));
-    HF_TRY(add_option(sql, "ENCODING", encoding, err));
-    HF_TRY(add_option(sql, "LC_COLLATE", collate, err));
-    HF_TRY(add_option(sql, "LC_CTYPE", ctype, err));
-    HF_TRY(add_provider(job, sql, err));
+    HF_TRY(hf_pg_create_database_sql(job->database, sql, err));
+    if (hf_pg_major(job->maintenance) >= 15)
+        HF_TRY(hf_pg_create_provider_sql(job->database, sql, err));
     return add_tablespace(job, sql, err);
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The way out: a plain SQL script that psql restores on its own."""
 import harness
-from harness import DONE, FAILED, USAGE, TestCase, run
+from harness import DONE, FAILED, TestCase, run
 
 
 class Export(TestCase):
@@ -61,7 +61,6 @@ class Export(TestCase):
             self.server.psql(name, f"CREATE TABLE t AS SELECT '{name}'::text AS a")
         self.init()
         self.backup(self.server.server_url(), "--name", "all")
-        self.hf("export", "all@latest", expect=USAGE, says="--database")
         self.hf("export", "all@latest", "--database", "first db", "--output", self.folder / "one.sql")
         self.empty.create("one")
         self.addCleanup(self.empty.drop, "one")

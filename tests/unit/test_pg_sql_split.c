@@ -1,5 +1,7 @@
 #include "formats/postgres/sql_split.h"
 
+#include "formats/postgres/global_statement.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -100,12 +102,37 @@ static void token_name_folds_and_unquotes(void **state)
     assert_int_equal(t.kind, HF_SQL_END);
 }
 
+static void global_read_tells_kinds_apart(void **state)
+{
+    static const struct {
+        const char *text;
+        enum hf_pg_global_kind kind;
+    } cases[] = {
+        {"CREATE ROLE tablespace", HF_PG_GLOBAL_ROLE},
+        {"ALTER ROLE \"with\" WITH NOSUPERUSER PASSWORD 'x'", HF_PG_GLOBAL_ROLE_ATTRIBUTES},
+        {"ALTER ROLE app SET default_tablespace TO 'a'", HF_PG_GLOBAL_OTHER},
+        {"COMMENT ON ROLE app IS 'TABLESPACE'", HF_PG_GLOBAL_OTHER},
+        {"GRANT a TO b WITH ADMIN OPTION GRANTED BY c", HF_PG_GLOBAL_OTHER},
+        {"CREATE TABLESPACE t OWNER a LOCATION '/x'", HF_PG_GLOBAL_TABLESPACE},
+        {"ALTER TABLESPACE t SET (random_page_cost=1)", HF_PG_GLOBAL_TABLESPACE},
+        {"GRANT CREATE ON TABLESPACE t TO a", HF_PG_GLOBAL_TABLESPACE},
+        {"COMMENT ON TABLESPACE t IS 'c'", HF_PG_GLOBAL_TABLESPACE},
+        {"SET", HF_PG_GLOBAL_OTHER},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(hf_pg_global_read(cases[i].text, strlen(cases[i].text)).kind,
+                         cases[i].kind);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(next_quotes_and_comments_do_not_split),
         cmocka_unit_test(next_psql_lines_are_left_out),
         cmocka_unit_test(next_endless_quote_is_damaged_with_line),
+        cmocka_unit_test(global_read_tells_kinds_apart),
         cmocka_unit_test(token_name_folds_and_unquotes),
     };
 
