@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "storage/repository/backup_internal.h"
+#include "storage/repository/index_merge.h"
 #include "storage/repository/repository_internal.h"
 
 #include <sodium.h>
@@ -40,12 +41,12 @@ static void free_workers(struct hf_backup *backup)
         hf_frame_coder_free(backup->workers[i].coder);
     }
     free(backup->workers);
+    backup->workers = NULL;
 }
 
-void hf_backup_abort(struct hf_backup *backup)
+/* What takes memory by the dozen MiB. The packer goes with it, and with it its count. */
+static void free_pipeline(struct hf_backup *backup)
 {
-    if (!backup)
-        return;
     end_threads(backup);
     hf_backup_streams_free(backup);
     free_workers(backup);
@@ -54,6 +55,17 @@ void hf_backup_abort(struct hf_backup *backup)
     hf_packer_free(backup->packer);
     hf_claims_free(backup->claims);
     hf_chunk_pool_free(backup->buffers);
+    backup->queue = NULL;
+    backup->packer = NULL;
+    backup->claims = NULL;
+    backup->buffers = NULL;
+}
+
+void hf_backup_abort(struct hf_backup *backup)
+{
+    if (!backup)
+        return;
+    free_pipeline(backup);
     hf_backup_base_free(backup->base);
     hf_index_free(backup->index);
     if (backup->lease)
@@ -180,6 +192,7 @@ static enum hf_status new_backup(struct hf_repo *repo, const struct hf_backup_op
     (void)pthread_mutex_init(&backup->lock, NULL); /* cannot fail with default attributes */
     backup->repo = repo;
     backup->cancel = options->cancel;
+    backup->observer = options->observer;
     backup->level = options->level;
     backup->time = hf_clock_now();
     *out = backup; /* from here on hf_backup_abort frees it */
@@ -228,6 +241,21 @@ void hf_backup_stats(struct hf_backup *backup, struct hf_backup_stats *out)
     };
 }
 
+/* The snapshot is there: whatever becomes of this, nothing is lost. */
+static void merge_index(struct hf_backup *backup)
+{
+    struct hf_index_merged merged;
+    struct hf_error why = HF_ERROR_INIT;
+    if (hf_index_merge(backup->index, backup->repo, backup->lease, backup->cancel, &merged, &why) !=
+        HF_OK)
+        hf_observe(backup->observer, HF_NOTE_DETAIL,
+                   "small index objects stay as they are, the next backup merges them: %s",
+                   why.text);
+    if (merged.removed > 0)
+        hf_observe(backup->observer, HF_NOTE_DETAIL, "%zu index objects merged into %zu",
+                   merged.removed, merged.written);
+}
+
 enum hf_status hf_backup_commit(struct hf_backup *backup, const json_t *properties,
                                 char out_id[HF_SNAPSHOT_ID_TEXT], struct hf_backup_stats *out_stats,
                                 struct hf_error *err)
@@ -241,6 +269,9 @@ enum hf_status hf_backup_commit(struct hf_backup *backup, const json_t *properti
     }
     if (status == HF_OK && out_stats)
         hf_backup_stats(backup, out_stats);
+    free_pipeline(backup);
+    if (status == HF_OK)
+        merge_index(backup);
     hf_backup_abort(backup);
     return status;
 }

@@ -6,7 +6,8 @@
  * begin takes a lease, loads the index and adopts packs that a killed run left. What is written
  * passes through chunker (on the producer's thread), [id, dedup, compress, seal] (workers),
  * packer and uploaders; all of it holds at most options.memory bytes. commit waits for every
- * pack to be durable, writes the index and, last, the manifest. Nothing is visible before.
+ * pack to be durable, writes the index and, last, the manifest. Nothing is visible before. After
+ * it, small index objects are merged (index_merge.h); what that costs is in no number here.
  * The first error anywhere stops everything; commit then fails with that cause.
  */
 #ifndef HF_REPOSITORY_BACKUP_H
@@ -28,8 +29,8 @@ struct hf_backup_options {
     unsigned threads;         /* 0: one a processor */
     int level;                /* zstd level; 0: the default */
     struct hf_cancel *cancel; /* borrowed, never NULL */
-    /* Told of what begin finds amiss and heals: lost packs, unreadable index objects. May be NULL;
-     * used by begin only. */
+    /* Told of what begin finds amiss and heals (lost packs, unreadable index objects), and of what
+     * commit does to the index. Borrowed until commit or abort; may be NULL. */
     const struct hf_observer *observer;
 };
 

@@ -66,6 +66,7 @@ struct hf_backup {
     struct hf_sink sink;
     struct hf_repo *repo;
     struct hf_cancel *cancel;
+    const struct hf_observer *observer; /* may be NULL */
     char *source;
     char *kind;
     char *host;

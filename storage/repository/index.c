@@ -66,7 +66,9 @@ void hf_index_free(struct hf_index *index)
     hf_id_table_done(&index->frames);
     hf_id_table_done(&index->packs);
     hf_id_table_done(&index->dropped);
-    hf_strings_free(&index->objects);
+    for (size_t i = 0; i < index->object_count; i++)
+        hf_index_object_done(&index->objects[i]);
+    free(index->objects);
     pthread_mutex_destroy(&index->flushing);
     pthread_rwlock_destroy(&index->lock);
     free(index);
@@ -110,11 +112,12 @@ static enum hf_status grow_items(struct hf_index *index, struct hf_error *err)
 }
 
 enum hf_status hf_index_take(struct hf_index *index, struct hf_index_item *item,
-                             struct hf_error *err)
+                             uint32_t *out_number, struct hf_error *err)
 {
     struct hf_place known;
     if (hf_id_table_find(&index->packs, &item->pack.id, &known)) {
         hf_index_item_free(item);
+        *out_number = known.major;
         return HF_OK;
     }
     if (index->count >= UINT32_MAX - 1)
@@ -124,6 +127,7 @@ enum hf_status hf_index_take(struct hf_index *index, struct hf_index_item *item,
     HF_TRY(hf_id_table_reserve(&index->frames, item->pack.frame_count, err));
     item->pack.number = index->count;
     item->dropped = hf_id_table_find(&index->dropped, &item->pack.id, &known);
+    *out_number = (uint32_t)item->pack.number;
     index->items[index->count++] = item;
     (void)hf_id_table_put(&index->packs, (struct hf_place){(uint32_t)item->pack.number, 0}, &known);
     put_frames(index, item);
@@ -143,6 +147,7 @@ enum hf_status hf_index_add(struct hf_index *index, const struct hf_chunk_id *pa
                             const struct hf_frame *frames, size_t frame_count, struct hf_error *err)
 {
     struct hf_pack_slot_info info;
+    uint32_t number;
     if (slot_count == 0)
         return hf_error_set(err, HF_FAILED, "a pack without a key slot");
     HF_TRY(hf_pack_slot_read(&slots[0], &info, err));
@@ -162,7 +167,7 @@ enum hf_status hf_index_add(struct hf_index *index, const struct hf_chunk_id *pa
         return hf_error_memory(err);
     }
     pthread_rwlock_wrlock(&index->lock);
-    enum hf_status status = hf_index_take(index, item, err);
+    enum hf_status status = hf_index_take(index, item, &number, err);
     pthread_rwlock_unlock(&index->lock);
     if (status != HF_OK)
         hf_index_item_free(item);
@@ -170,14 +175,17 @@ enum hf_status hf_index_add(struct hf_index *index, const struct hf_chunk_id *pa
 }
 
 enum hf_status hf_index_note_drop(struct hf_index *index, const struct hf_chunk_id *pack,
-                                  bool pending, struct hf_error *err)
+                                  bool pending, uint32_t *out_at, struct hf_error *err)
 {
     struct hf_place known;
     if (hf_id_table_find(&index->dropped, pack, &known)) {
+        *out_at = known.major;
         /* What an object says already does not have to be said again. */
         index->drops[known.major].pending = index->drops[known.major].pending && pending;
         return HF_OK;
     }
+    if (index->drop_count >= UINT32_MAX - 1)
+        return hf_error_set(err, HF_UNSUPPORTED, "more dropped packs than an index holds");
     if (index->drop_count == index->drop_cap) {
         size_t cap = index->drop_cap ? 2 * index->drop_cap : 16;
         struct hf_index_drop *drops = realloc(index->drops, cap * sizeof *drops);
@@ -187,6 +195,7 @@ enum hf_status hf_index_note_drop(struct hf_index *index, const struct hf_chunk_
         index->drop_cap = cap;
     }
     HF_TRY(hf_id_table_reserve(&index->dropped, 1, err));
+    *out_at = (uint32_t)index->drop_count;
     index->drops[index->drop_count] = (struct hf_index_drop){*pack, pending};
     (void)hf_id_table_put(&index->dropped, (struct hf_place){(uint32_t)index->drop_count, 0},
                           &known);
@@ -201,8 +210,9 @@ enum hf_status hf_index_note_drop(struct hf_index *index, const struct hf_chunk_
 enum hf_status hf_index_drop(struct hf_index *index, const struct hf_chunk_id *pack,
                              struct hf_error *err)
 {
+    uint32_t at;
     pthread_rwlock_wrlock(&index->lock);
-    enum hf_status status = hf_index_note_drop(index, pack, true, err);
+    enum hf_status status = hf_index_note_drop(index, pack, true, &at, err);
     pthread_rwlock_unlock(&index->lock);
     return status;
 }

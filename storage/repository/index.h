@@ -10,7 +10,8 @@
  * The repository's index is what all its objects say together, whatever their order: a pack is
  * dropped when any of them drops it. A dropped pack (found missing or damaged) is not counted
  * on any more, so the next backup stores its chunks again; readers come back to it where a chunk
- * is nowhere else, in case it was missing for a moment only.
+ * is nowhere else, in case it was missing for a moment only. So objects can be merged at any time
+ * beside everybody else's work (index_merge.h).
  *
  * In memory: every frame, 52 bytes and a hash slot of 8 to 16. Any thread may call anything but
  * hf_index_free at any time; packs and frames handed out live as long as the index.
@@ -27,10 +28,10 @@
 #include <stdint.h>
 
 enum {
-    HF_INDEX_PACKS = 128,           /* of an index object, when more are to be written */
-    HF_INDEX_FRAMES = 256 << 10,    /* the same in frames, a pack's more at the most */
-    HF_INDEX_OBJECT_MAX = 64 << 20, /* of an object that is believed */
-    HF_INDEX_NAME = 6 + 64 + 1,     /* "index/<64 hex>" and NUL */
+    HF_INDEX_PACKS = 128,              /* pending, at which a backup under way writes them */
+    HF_INDEX_OBJECT_TARGET = 12 << 20, /* bytes of an object, a pack's directory more at the most */
+    HF_INDEX_OBJECT_MAX = 64 << 20,    /* of an object that is believed */
+    HF_INDEX_NAME = 6 + 64 + 1,        /* "index/<64 hex>" and NUL */
 };
 
 struct hf_index;
@@ -63,7 +64,8 @@ struct hf_index_faults {
     void (*fn)(void *ctx, const char *object, const struct hf_error *why);
 };
 
-/* Reads every index object. faults NULL: the first fault is the error. */
+/* Reads every index object, one at a time, also those that objects which go away meanwhile are
+ * merged into. faults NULL: the first fault is the error. */
 enum hf_status hf_index_load(struct hf_index *index, struct hf_repo *repo,
                              const struct hf_index_faults *faults,
                              struct hf_error *err) HF_WARN_UNUSED;

@@ -11,54 +11,8 @@
 
 #include "tests/support/check.h"
 #include "tests/support/memory_store.h"
+#include "tests/support/pack_fixture.h"
 #include "tests/support/snapshot_fixture.h"
-
-/* A pack of one slot, with frames of ids (seed, 0), (seed, 1), … that exists in the store. */
-struct made {
-    struct hf_chunk_id id;
-    char name[HF_PACK_NAME];
-    uint64_t size;
-};
-
-static struct hf_chunk_id chunk_id(uint32_t seed, uint32_t i)
-{
-    struct hf_chunk_id id = {{0}};
-    hf_store_u32(id.bytes, seed * 2654435761u + i * 40503u);
-    hf_store_u32(id.bytes + 4, i);
-    hf_store_u32(id.bytes + 8, seed);
-    return id;
-}
-
-static struct made make_pack(struct hf_store *store, const struct hf_keyset *keys, uint32_t seed,
-                             uint32_t count, struct hf_index *index)
-{
-    struct hf_error err = HF_ERROR_INIT;
-    struct hf_pack pack;
-    struct made made;
-    HF_AUTO_PTR(hf_pack_builder) builder = NULL;
-    assert_ok(hf_pack_builder_new(1 << 20, &builder, &err), &err);
-    assert_ok(
-        hf_pack_builder_begin(builder, keys, HF_CHUNK_DATA, HF_CIPHER_XCHACHA20_POLY1305, &err),
-        &err);
-    for (uint32_t i = 0; i < count; i++) {
-        struct hf_frame frame = {
-            .id = chunk_id(seed, i), .plain_len = 10 + i, .stored_len = 10 + HF_FRAME_TAG};
-        uint8_t *place = hf_pack_builder_reserve(builder, &frame);
-        assert_non_null(place);
-        memset(place, (int)seed, frame.stored_len);
-    }
-    assert_ok(hf_pack_builder_finish(builder, keys, &pack, &err), &err);
-    made.id = pack.id;
-    made.size = pack.len;
-    hf_pack_name(&pack.id, made.name);
-    if (store)
-        assert_ok(hf_store_put(store, made.name, pack.data, pack.len, HF_PUT_CREATE, &err), &err);
-    if (index)
-        assert_ok(hf_index_add(index, &pack.id, pack.len, pack.slots, pack.slot_count, pack.frames,
-                               pack.frame_count, &err),
-                  &err);
-    return made;
-}
 
 static int set_up(void **state)
 {
@@ -99,7 +53,7 @@ static void flush(struct fixture *fixture, struct hf_index *index)
 
 static bool find(struct hf_index *index, uint32_t seed, uint32_t i, struct hf_location *out)
 {
-    struct hf_chunk_id id = chunk_id(seed, i);
+    struct hf_chunk_id id = fixture_chunk_id(seed, i);
     return hf_index_find(index, &id, out);
 }
 
@@ -107,10 +61,10 @@ static void flush_load_same_index(void **state)
 {
     struct fixture *fixture = *state;
     struct hf_index *index = new_index();
-    struct made made[3];
+    struct fixture_pack made[3];
     struct hf_location at;
     for (uint32_t seed = 0; seed < 3; seed++)
-        made[seed] = make_pack(NULL, fixture->repo->keys, seed, 100 * seed + 1, index);
+        made[seed] = fixture_pack(NULL, fixture->repo->keys, seed, 100 * seed + 1, index);
     assert_int_equal(hf_index_pending(index), 3);
     flush(fixture, index);
     flush(fixture, index);
@@ -133,15 +87,16 @@ static void flush_load_same_index(void **state)
 
 static void flush_many_packs_several_objects(void **state)
 {
+    enum { FRAMES = 20000, PACKS = HF_INDEX_OBJECT_TARGET / HF_PACK_ENTRY / FRAMES + 2 };
     struct fixture *fixture = *state;
     struct hf_index *index = new_index();
-    for (uint32_t seed = 0; seed < HF_INDEX_PACKS + 1; seed++)
-        (void)make_pack(NULL, fixture->repo->keys, seed, 1, index);
+    for (uint32_t seed = 0; seed < PACKS; seed++)
+        (void)fixture_pack(NULL, fixture->repo->keys, seed, FRAMES, index);
     flush(fixture, index);
     hf_index_free(index);
     assert_int_equal(hf_memory_store_count(fixture->store, "index/"), 2);
     index = load(fixture);
-    assert_int_equal(hf_index_frames(index), HF_INDEX_PACKS + 1);
+    assert_int_equal(hf_index_frames(index), PACKS * FRAMES);
     hf_index_free(index);
 }
 
@@ -151,13 +106,13 @@ static void drop_pack_found_last_and_known_after_load(void **state)
     struct hf_index *index = new_index();
     struct hf_error err = HF_ERROR_INIT;
     struct hf_location at;
-    struct made first = make_pack(NULL, fixture->repo->keys, 1, 10, index);
+    struct fixture_pack first = fixture_pack(NULL, fixture->repo->keys, 1, 10, index);
     flush(fixture, index);
     assert_ok(hf_index_drop(index, &first.id, &err), &err);
     assert_true(find(index, 1, 5, &at));
     assert_true(at.dropped);
     assert_int_equal(hf_index_frames(index), 0);
-    struct made second = make_pack(NULL, fixture->repo->keys, 1, 8, index);
+    struct fixture_pack second = fixture_pack(NULL, fixture->repo->keys, 1, 8, index);
     for (int round = 0; round < 2; round++) {
         assert_true(find(index, 1, 5, &at));
         assert_false(at.dropped);
@@ -178,7 +133,7 @@ static void rewrite_replaces_all_objects(void **state)
     struct hf_error err = HF_ERROR_INIT;
     for (uint32_t seed = 0; seed < 5; seed++) {
         struct hf_index *index = new_index();
-        (void)make_pack(NULL, fixture->repo->keys, seed, 3, index);
+        (void)fixture_pack(NULL, fixture->repo->keys, seed, 3, index);
         flush(fixture, index);
         hf_index_free(index);
     }
@@ -224,7 +179,7 @@ static void load_damaged_object_is_a_fault(void **state)
     const struct hf_index_faults faults = {&log, log_fault};
     HF_AUTO(hf_buf) object = HF_BUF_INIT;
     struct hf_index *index = new_index();
-    (void)make_pack(NULL, fixture->repo->keys, 1, 3, index);
+    (void)fixture_pack(NULL, fixture->repo->keys, 1, 3, index);
     flush(fixture, index);
     hf_index_free(index);
     assert_ok(hf_store_list(fixture->store, "index/", first_key, key, &err), &err);
@@ -253,12 +208,12 @@ static void survey_adopts_strays_and_drops_lost(void **state)
     struct fault_log log = {.count = 0};
     const struct hf_index_faults faults = {&log, log_fault};
     struct hf_index *index = new_index();
-    struct made kept = make_pack(fixture->store, fixture->repo->keys, 1, 3, index);
-    (void)make_pack(NULL, fixture->repo->keys, 2, 3, index);
-    struct made cut = make_pack(fixture->store, fixture->repo->keys, 3, 3, index);
-    struct made stray = make_pack(fixture->store, fixture->repo->keys, 4, 400, NULL);
-    struct made bad = make_pack(fixture->store, fixture->repo->keys, 5, 3, NULL);
-    struct made doubted = make_pack(fixture->store, fixture->repo->keys, 6, 3, NULL);
+    struct fixture_pack kept = fixture_pack(fixture->store, fixture->repo->keys, 1, 3, index);
+    (void)fixture_pack(NULL, fixture->repo->keys, 2, 3, index);
+    struct fixture_pack cut = fixture_pack(fixture->store, fixture->repo->keys, 3, 3, index);
+    struct fixture_pack stray = fixture_pack(fixture->store, fixture->repo->keys, 4, 400, NULL);
+    struct fixture_pack bad = fixture_pack(fixture->store, fixture->repo->keys, 5, 3, NULL);
+    struct fixture_pack doubted = fixture_pack(fixture->store, fixture->repo->keys, 6, 3, NULL);
     assert_true(hf_memory_store_overwrite(fixture->store, cut.name, "short", 5));
     assert_true(
         hf_memory_store_overwrite(fixture->store, bad.name, "not a pack at all, is it", 24));
