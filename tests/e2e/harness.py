@@ -1,8 +1,10 @@
 """What the end-to-end tests share: private servers, repositories, the program itself.
 
 Every test file runs on its own: `python3 tests/e2e/test_roundtrip.py [Class.test]`. HOLDFAST_BUILD
-names the build folder (default: build). Exit status: 0, 1, or 77 where something in the file could
-not run on this machine and nothing failed.
+names the build folder (default: build). HOLDFAST_TEST_STORE=s3:SETTINGS has the repositories in a
+bucket instead of a directory, that of a server which tests/servers/ceph or swift started and wrote
+SETTINGS for. Exit status: 0, 1, or 77 where something in the file could not run on this machine and
+nothing failed.
 """
 import contextlib
 import difflib
@@ -21,16 +23,35 @@ from pathlib import Path
 
 import psycopg2
 
+from bucket import BucketPath, copy_tree, move_tree, remove_tree, s3  # noqa: F401
+
 TOP = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("HOLDFAST_BUILD", TOP / "build")).resolve()
 HOLDFAST = BUILD / "holdfast"
 POSTGRES = TOP / "tests/servers/postgres"
 ZOO = TOP / "tests/e2e/zoo.sql"
 PASSPHRASE = "correct horse battery staple"
+STORE = os.environ.get("HOLDFAST_TEST_STORE", "")
 SANITIZER = 99  # what a sanitizer's report ends with: never an exit code that a test expects
 
 # Exit codes of the program.
 DONE, FAILED, USAGE, DAMAGED, UNREACHABLE, BUSY = range(6)
+
+
+def open_bucket():
+    """That of HOLDFAST_TEST_STORE; None where repositories are in directories."""
+    kind, _, settings = STORE.partition(":")
+    if not STORE:
+        return None
+    if kind != "s3":
+        sys.exit(f"HOLDFAST_TEST_STORE={STORE}: s3:SETTINGS was expected")
+    if not Path(settings).exists():
+        print(f"no server: {settings} is not there")
+        sys.exit(77)
+    return s3.Client(settings)
+
+
+BUCKET = open_bucket()
 
 
 def run(argv, timeout=60, check=True, **options):
@@ -203,9 +224,18 @@ class TestCase(unittest.TestCase):
     def setUp(self):
         self.folder = Path(tempfile.mkdtemp(prefix="t-", dir=self.base))
         self.folder.chmod(0o755)
-        self.repo = self.folder / "repo"
+        self.repo = self.place("repo")
         self.passphrase = self.secret("passphrase", PASSPHRASE)
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def place(self, name):
+        """For a repository: a directory, or a folder of the bucket, where there is nothing yet."""
+        path = self.folder / name
+        if not BUCKET:
+            return path
+        found = BucketPath(BUCKET, str(path).lstrip("/"))
+        self.addCleanup(remove_tree, found)
+        return found
 
     def secret(self, name, text):
         path = self.folder / name
@@ -214,8 +244,8 @@ class TestCase(unittest.TestCase):
         return path
 
     def environment(self, env=None):
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "HOLDFAST_"))}
-        clean.update(LC_ALL="C.UTF-8",
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "HOLDFAST_", "AWS_"))}
+        clean.update(LC_ALL="C.UTF-8", XDG_CACHE_HOME=str(self.base / "cache"),
                      ASAN_OPTIONS=f"exitcode={SANITIZER}:detect_leaks=1:abort_on_error=0",
                      LSAN_OPTIONS=f"exitcode={SANITIZER}", UBSAN_OPTIONS="print_stacktrace=1")
         clean.update({k: str(v) for k, v in (env or {}).items()})
@@ -281,7 +311,7 @@ class TestCase(unittest.TestCase):
             identity = self.hf("key", "identity", "--output", self.base / "identity", repo=False)
             self.hf("key", "add", "--recipient", identity.out.strip().split()[-1], "--label", "tests",
                     repo=made, key=self.passphrase)
-        shutil.copytree(made, repo or self.repo)
+        copy_tree(made, repo or self.repo)
 
     def backup(self, *arguments, **options):
         return self.hf("backup", *arguments, **options)

@@ -2,10 +2,9 @@
 """Damage: found, named, its cost said, and healed from the source."""
 import random
 import re
-import shutil
 
 import harness
-from harness import DAMAGED, DONE, FAILED, TestCase
+from harness import DAMAGED, DONE, FAILED, TestCase, copy_tree, move_tree, remove_tree
 
 
 class Damage(TestCase):
@@ -47,12 +46,12 @@ class Damage(TestCase):
     def test_every_object_missing(self):
         """Each object in turn: what is lost is said; nothing crashes; nothing wrong is restored."""
         sound = self.folder / "sound"
-        self.repo.rename(sound)
+        move_tree(self.repo, sound)
         for path in sorted(p for p in sound.rglob("*") if p.is_file()):
             name = path.relative_to(sound)
             with self.subTest(object=str(name)):
-                shutil.rmtree(self.repo, ignore_errors=True)
-                shutil.copytree(sound, self.repo)
+                remove_tree(self.repo)
+                copy_tree(sound, self.repo)
                 (self.repo / name).unlink()
                 self.restored_right()
                 if name.parts[0] in ("packs", "snapshots"):
@@ -64,14 +63,14 @@ class Damage(TestCase):
     def test_bits_flipped_and_tails_cut(self):
         """Some places of every object: check --read-data finds it, restore refuses it."""
         sound, chance = self.folder / "sound", random.Random(4711)
-        self.repo.rename(sound)
+        move_tree(self.repo, sound)
         for path in sorted(p for p in sound.rglob("*") if p.is_file()):
             name, data = path.relative_to(sound), path.read_bytes()
             if name.parts[0] in ("keys", "leases", "tmp"):
                 continue
             for _ in range(2):
-                shutil.rmtree(self.repo, ignore_errors=True)
-                shutil.copytree(sound, self.repo)
+                remove_tree(self.repo)
+                copy_tree(sound, self.repo)
                 place = chance.randrange(len(data))
                 if chance.random() < 0.7:
                     bad = bytearray(data)
@@ -95,7 +94,7 @@ class Damage(TestCase):
         self.hf("check", "--no-key", key=False, expect=DAMAGED, says=pack.name[:12])
 
     def test_lost_index_is_rebuilt(self):
-        shutil.rmtree(self.repo / "index")
+        remove_tree(self.repo / "index")
         self.hf("check", expect=None)
         self.hf("check", "--repair")
         self.hf("check")

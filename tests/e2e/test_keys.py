@@ -1,6 +1,5 @@
 #!/usr/bin/python3
 """Who can do what: writers, readers, recipients, generations."""
-import shutil
 
 import harness
 from harness import DAMAGED, FAILED, USAGE, TestCase
@@ -109,7 +108,7 @@ class Keys(TestCase):
         self.hf("key", "export", key, "--output", self.folder / "record")
         (self.repo / "keys" / key).unlink()
         self.hf("list", key=self.passphrase, expect=FAILED)
-        shutil.copy(self.folder / "record", self.repo / "keys" / key)
+        (self.repo / "keys" / key).write_bytes((self.folder / "record").read_bytes())
         self.hf("list", key=self.passphrase)
 
     def test_key_record_of_somebody_else_is_not_trusted(self):
@@ -117,7 +116,7 @@ class Keys(TestCase):
         theirs = self.secret("theirs", "attacker")
         self.hf("init", repo=self.folder / "evil", key=theirs)
         for record in (self.folder / "evil/keys").iterdir():
-            shutil.copy(record, self.repo / "keys")
+            (self.repo / "keys" / record.name).write_bytes(record.read_bytes())
         self.hf("list", key=theirs, expect=None)
         self.hf("key", "rotate")
         self.backup(self.server.url("app"))
@@ -127,13 +126,13 @@ class Keys(TestCase):
         self.server.drop("back")
 
     def test_fingerprint(self):
-        made = self.hf("init", "--json", repo=self.folder / "second", key=self.passphrase).events[-1]
-        self.hf("list", "--fingerprint", made["fingerprint"], repo=self.folder / "second",
-                key=self.passphrase)
+        second = self.place("second")
+        made = self.hf("init", "--json", repo=second, key=self.passphrase).events[-1]
+        self.hf("list", "--fingerprint", made["fingerprint"], repo=second, key=self.passphrase)
         self.hf("list", "--fingerprint", made["fingerprint"], expect=FAILED, says="fingerprint")
 
     def test_aes_cipher(self):
-        repo = self.folder / "aes"
+        repo = self.place("aes")
         self.hf("init", "--cipher", "aes-256-gcm", repo=repo, key=self.passphrase)
         self.backup(self.server.url("app"), repo=repo, key=self.passphrase)
         self.restore("app@latest", self.server.url("back"), repo=repo, key=self.passphrase)

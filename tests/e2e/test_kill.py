@@ -2,12 +2,11 @@
 """Killed at any moment: what was good stays good, and the next run makes use of the rest."""
 import os
 import random
-import shutil
 import signal
 import time
 
 import harness
-from harness import DONE, TestCase
+from harness import DONE, TestCase, remove_tree
 
 SEED = int(os.environ.get("HOLDFAST_SEED", "20261121"))
 KILLS = 50
@@ -36,7 +35,7 @@ class Killed(TestCase):
         return self.finish(process, expect=None)
 
     def fresh(self, name):
-        self.repo = self.folder / name
+        self.repo = self.place(name)
         self.init()
 
     def finish_what_was_killed(self, name):
@@ -69,7 +68,7 @@ class Killed(TestCase):
             if result.code == DONE or self.chance.random() < 0.2:
                 adopted += self.finish_what_was_killed(f"good{number}")
                 finished += 1
-                shutil.rmtree(self.repo)
+                remove_tree(self.repo)
                 self.fresh(f"repo{number + 1}")
         print(f"{ended} of {KILLS} runs ended before they were killed; {finished} were finished by "
               f"another run; {adopted} packs adopted")
@@ -78,7 +77,7 @@ class Killed(TestCase):
 
     def test_init_killed_then_run_again(self):
         for number in range(5):
-            self.repo = self.folder / f"new{number}"
+            self.repo = self.place(f"new{number}")
             process = self.start("init", key=self.passphrase)
             time.sleep(self.chance.uniform(0.05, 1.5))
             process.kill()

@@ -55,8 +55,8 @@ class Selection(TestCase):
         )
         for options, expected in cases:
             with self.subTest(options=options):
-                self.init(self.folder / "-".join(o.strip("-").replace("*", "") for o in options))
-                self.repo = self.folder / "-".join(o.strip("-").replace("*", "") for o in options)
+                self.repo = self.place("-".join(o.strip("-").replace("*", "") for o in options))
+                self.init()
                 self.backup(self.server.url("shop"), *options)
                 self.assertEqual(expected, self.restored())
 

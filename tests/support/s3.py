@@ -14,6 +14,7 @@ Signatures follow "Authenticating Requests (AWS Signature Version 4)" of the Ama
 the canonical request takes the path as it was sent, and the sorted query.
 """
 import argparse
+import base64
 import datetime
 import hashlib
 import hmac
@@ -23,6 +24,7 @@ import sys
 import urllib.parse
 import xml.etree.ElementTree
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 UNRESERVED = "-._~"
 
@@ -153,8 +155,14 @@ class Client:
         return [key for key, _ in self.list(prefix)]
 
     def empty(self, prefix=""):
-        for key in self.keys(prefix):
-            self.delete(key)
+        keys = self.keys(prefix)
+        for first in range(0, len(keys), 1000):
+            body = "".join(f"<Object><Key>{escape(key)}</Key></Object>" for key in keys[first:first + 1000])
+            body = f"<Delete><Quiet>true</Quiet>{body}</Delete>".encode()
+            proof = base64.b64encode(hashlib.md5(body).digest()).decode()
+            _, _, said = self.must("POST", query="delete=", body=body, headers={"content-md5": proof})
+            if b"<Error>" in said:
+                raise Failed(f"empty {self.bucket}/{prefix}", 200, said)
 
 
 def main():
