@@ -353,3 +353,16 @@ enum hf_status hf_args_size(const struct hf_args *args, enum hf_option_id id, ui
     *out = size;
     return HF_OK;
 }
+
+enum hf_status hf_args_large_objects(const struct hf_args *args, enum hf_large_objects *out,
+                                     struct hf_error *err)
+{
+    bool yes = args->given[HF_OPT_LARGE_OBJECTS] > 0;
+    bool no = args->given[HF_OPT_NO_LARGE_OBJECTS] > 0;
+
+    if (yes && no)
+        return hf_error_set(err, HF_USAGE,
+                            "--large-objects and --no-large-objects: only one can be given");
+    *out = yes ? HF_LARGE_OBJECTS_YES : no ? HF_LARGE_OBJECTS_NO : HF_LARGE_OBJECTS_DEFAULT;
+    return HF_OK;
+}

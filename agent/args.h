@@ -11,6 +11,7 @@
 #include "agent/options.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "formats/source.h"
 
 struct hf_args {
     const struct hf_command *command; /* NULL: none was named */
@@ -46,5 +47,8 @@ enum hf_status hf_args_number(const struct hf_args *args, enum hf_option_id id, 
 /* A size within bounds, in bytes. */
 enum hf_status hf_args_size(const struct hf_args *args, enum hf_option_id id, uint64_t min,
                             uint64_t max, uint64_t *out, struct hf_error *err) HF_WARN_UNUSED;
+/* --large-objects or --no-large-objects; both are HF_USAGE. */
+enum hf_status hf_args_large_objects(const struct hf_args *args, enum hf_large_objects *out,
+                                     struct hf_error *err) HF_WARN_UNUSED;
 
 #endif

@@ -5,7 +5,9 @@
 #define REPOSITORY                                                                                 \
     (BIT(HF_OPT_REPOSITORY) | BIT(HF_OPT_PASSPHRASE_FILE) | BIT(HF_OPT_PASSPHRASE_COMMAND) |       \
      BIT(HF_OPT_IDENTITY_FILE) | BIT(HF_OPT_FINGERPRINT))
-#define PARTS (BIT(HF_OPT_DATABASE) | BIT(HF_OPT_SCHEMA) | BIT(HF_OPT_TABLE))
+#define PARTS                                                                                      \
+    (BIT(HF_OPT_DATABASE) | BIT(HF_OPT_SCHEMA) | BIT(HF_OPT_TABLE) | BIT(HF_OPT_LARGE_OBJECTS) |   \
+     BIT(HF_OPT_NO_LARGE_OBJECTS))
 
 static const struct hf_command commands[HF_COMMAND_COUNT] = {
     [HF_COMMAND_INIT] =

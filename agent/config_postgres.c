@@ -14,7 +14,7 @@ struct written {
     unsigned port, connect_timeout;
     struct hf_secret_spec password;
     struct hf_strings databases;
-    bool all_databases, globals;
+    bool all_databases, globals, large_objects;
     struct hf_strings schemas, tables, exclude_schemas, exclude_tables, exclude_data;
     char *bin_dir;
     uint64_t split;
@@ -47,6 +47,7 @@ static const struct hf_field fields[] = {
     FIELD(exclude_schemas, TEXTS, .min = 0),
     FIELD(exclude_tables, TEXTS, .min = 0),
     FIELD(exclude_data, TEXTS, .min = 0),
+    FIELD(large_objects, BOOL, .min = 0),
     FIELD(bin_dir, PATH, .min = 0),
     FIELD(split, SIZE, .min = HF_CONFIG_SPLIT_MIN, .max = HF_CONFIG_SPLIT_MAX),
     FIELD(jobs, NUMBER, .min = 1, .max = HF_CONFIG_JOBS_MAX),
@@ -224,6 +225,8 @@ static void move_rest(struct written *w, const struct hf_yaml *map, struct hf_co
     move_strings(&pg->exclude_data, &w->exclude_data);
     pg->all_databases = w->all_databases;
     pg->globals = has_key(map, "globals") ? w->globals : w->all_databases;
+    if (has_key(map, "large_objects"))
+        pg->large_objects = w->large_objects ? HF_LARGE_OBJECTS_YES : HF_LARGE_OBJECTS_NO;
     pg->bin_dir = w->bin_dir;
     w->bin_dir = NULL;
     pg->split = w->split;

@@ -43,6 +43,7 @@ static enum hf_status read_selection(const struct hf_args *args, struct hf_pg_co
     HF_TRY(copy_list(args, HF_OPT_EXCLUDE_SCHEMA, &pg->exclude_schemas, err));
     HF_TRY(copy_list(args, HF_OPT_EXCLUDE_TABLE, &pg->exclude_tables, err));
     HF_TRY(copy_list(args, HF_OPT_EXCLUDE_DATA, &pg->exclude_data, err));
+    HF_TRY(hf_args_large_objects(args, &pg->large_objects, err));
     HF_TRY(hf_args_size(args, HF_OPT_SPLIT, HF_CONFIG_SPLIT_MIN, HF_CONFIG_SPLIT_MAX, &pg->split,
                         err));
     HF_TRY(hf_args_number(args, HF_OPT_LOCK_TIMEOUT, 1, HF_CONFIG_LOCK_TIMEOUT_MAX,
@@ -165,6 +166,7 @@ static enum hf_status for_export(const struct hf_session *session,
 
 #define PARTS                                                                                      \
     (HF_OPTION_BIT(HF_OPT_DATABASE) | HF_OPTION_BIT(HF_OPT_SCHEMA) | HF_OPTION_BIT(HF_OPT_TABLE) | \
+     HF_OPTION_BIT(HF_OPT_LARGE_OBJECTS) | HF_OPTION_BIT(HF_OPT_NO_LARGE_OBJECTS) |                \
      HF_OPTION_BIT(HF_OPT_BIN_DIR))
 
 const struct hf_kind hf_kind_postgres = {

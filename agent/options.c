@@ -134,6 +134,13 @@ static const struct hf_option options[HF_OPT_COUNT] = {
                              .group = HF_GROUP_COMMAND,
                              .value = "PATTERN",
                              .help = "Take these tables without their rows; may be repeated"},
+    [HF_OPT_LARGE_OBJECTS] = {.name = "large-objects",
+                              .group = HF_GROUP_COMMAND,
+                              .help = "Large objects too, where only some schemas or tables are "
+                                      "chosen"},
+    [HF_OPT_NO_LARGE_OBJECTS] = {.name = "no-large-objects",
+                                 .group = HF_GROUP_COMMAND,
+                                 .help = "Leave large objects out"},
     [HF_OPT_BIN_DIR] = {.name = "bin-dir",
                         .takes = HF_TAKES_ONE,
                         .group = HF_GROUP_COMMAND,

@@ -23,6 +23,7 @@ static enum hf_status write_plain(struct hf_session *session, const struct hf_sn
 
     HF_TRY(hf_kind_find(info->kind, &kind, err));
     HF_TRY(hf_kind_check_restore_options(kind, args, err));
+    HF_TRY(hf_args_large_objects(args, &options.large_objects, err));
     settings.kind = kind;
     hf_output_begin(session->output, info->source);
     status = kind->for_export(session, hf_kind_source_of(session, info), &settings, err);

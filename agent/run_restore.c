@@ -32,7 +32,7 @@ static enum hf_status restore_options(const struct hf_session *session, const ch
                                        .schemas = args->values[HF_OPT_SCHEMA],
                                        .tables = args->values[HF_OPT_TABLE],
                                        .database = hf_args_value(args, HF_OPT_DATABASE)};
-    return HF_OK;
+    return hf_args_large_objects(args, &out->large_objects, err);
 }
 
 static enum hf_status open_snapshot(struct hf_session *session, const struct hf_snapshot_info *info,

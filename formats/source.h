@@ -28,6 +28,9 @@ struct hf_capture_result {
     json_t *properties; /* new reference, for the manifest */
 };
 
+/* Of what belongs to no schema: by default it goes with everything, and not with a part. */
+enum hf_large_objects { HF_LARGE_OBJECTS_DEFAULT, HF_LARGE_OBJECTS_YES, HF_LARGE_OBJECTS_NO };
+
 /* What to restore and how. Strings are borrowed. */
 struct hf_restore_options {
     const char *target; /* the new name; NULL: as it was called (server source) */
@@ -37,6 +40,7 @@ struct hf_restore_options {
     struct hf_strings schemas;  /* patterns; both empty: everything */
     struct hf_strings tables;   /* "schema.table" or "table" patterns */
     struct hf_strings patterns; /* of keys or paths; empty: everything */
+    enum hf_large_objects large_objects;
     const char *database; /* of a snapshot with several: this one; NULL: all, or the only one */
 };
 

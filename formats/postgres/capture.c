@@ -146,7 +146,7 @@ static enum hf_status copy_everything(struct hf_pg_capture *capture, struct hf_p
                                       .jobs = hf_pg_capture_jobs(capture->config, capture->work)};
     struct hf_pg_workers *workers = NULL;
 
-    if (!hf_pg_filter_includes(capture->config))
+    if (hf_pg_filter_large_objects(capture->config))
         HF_TRY(hf_pg_capture_large_objects(capture, &plan.large_objects, &plan.large_object_bytes,
                                            err));
     HF_TRY(hf_pg_workers_start(&plan, &workers, err));
@@ -168,7 +168,7 @@ static enum hf_status properties(const struct hf_pg_capture *capture, json_t *da
 {
     HF_AUTO_JSON more = json_pack("{s:s, s:b, s:b, s:I, s:I, s:I}", "snapshot", capture->snapshot,
                                   "partial", hf_pg_filter_partial(capture->config), "large_objects",
-                                  !hf_pg_filter_includes(capture->config), "tables",
+                                  hf_pg_filter_large_objects(capture->config), "tables",
                                   (json_int_t)capture->data_tables, "rows",
                                   (json_int_t)capture->rows, "bytes", (json_int_t)capture->bytes);
 

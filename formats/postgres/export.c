@@ -244,6 +244,7 @@ static enum hf_status export_steps(struct hf_pg_script *s, const char *name, str
     HF_TRY(hf_pg_input_read(s->feed, name,
                             json_is_integer(tables) ? (int64_t)json_integer_value(tables) : -1,
                             &choice, &s->input, err));
+    HF_TRY(hf_pg_input_large_objects(&s->input, s->options, s->database, &s->wants_objects, err));
     HF_TRY(hf_pg_tool_find(HF_PG_RESTORE, s->config->bin_dir, least_restore(s->input.toc),
                            s->work->cancel, &s->pg_restore, err));
     for (size_t i = 0; i < s->input.toc->count; i++)

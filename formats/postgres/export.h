@@ -25,9 +25,9 @@
 #include "formats/postgres/postgres.h"
 
 /* config: struct hf_pg_config, of which only bin_dir counts. options: schemas, tables, no_owner (no
- * roles and tablespaces either), no_acl and database; a part of a snapshot of several databases
- * needs the last (HF_USAGE). After an error the script is not whole and ends with a line that psql
- * refuses. */
+ * roles and tablespaces either), no_acl, large_objects and database; a part of a snapshot of
+ * several databases needs the last (HF_USAGE). After an error the script is not whole and ends with
+ * a line that psql refuses. */
 enum hf_status hf_pg_export(const void *config, const json_t *properties,
                             const struct hf_feed *feed, const struct hf_restore_options *options,
                             const struct hf_work *work, int out_fd,

@@ -189,8 +189,16 @@ bool hf_pg_filter_includes(const struct hf_pg_config *config)
     return config->include_schemas.count > 0 || config->include_tables.count > 0;
 }
 
+bool hf_pg_filter_large_objects(const struct hf_pg_config *config)
+{
+    if (config->large_objects == HF_LARGE_OBJECTS_DEFAULT)
+        return !hf_pg_filter_includes(config);
+    return config->large_objects == HF_LARGE_OBJECTS_YES;
+}
+
 bool hf_pg_filter_partial(const struct hf_pg_config *config)
 {
     return hf_pg_filter_includes(config) || config->exclude_schemas.count > 0 ||
-           config->exclude_tables.count > 0 || config->exclude_data.count > 0;
+           config->exclude_tables.count > 0 || config->exclude_data.count > 0 ||
+           config->large_objects == HF_LARGE_OBJECTS_NO;
 }

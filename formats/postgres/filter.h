@@ -29,8 +29,10 @@ enum hf_status hf_pg_filter_apply(struct hf_pg_filter *filter, struct hf_pg_tabl
 enum hf_status hf_pg_filter_check(const struct hf_pg_filter *filter,
                                   struct hf_error *err) HF_WARN_UNUSED;
 
-/* Something is chosen: what belongs to no schema (large objects) is then left out. */
+/* Schemas or tables are chosen. */
 bool hf_pg_filter_includes(const struct hf_pg_config *config);
+/* Large objects belong to no schema: they go with everything, or as configured. */
+bool hf_pg_filter_large_objects(const struct hf_pg_config *config);
 /* Something is chosen or left out. */
 bool hf_pg_filter_partial(const struct hf_pg_config *config);
 

@@ -175,8 +175,14 @@ enum hf_status hf_pg_restore_large_objects(struct hf_pg_job *job, struct hf_pg *
 
     if (!objects || objects->records == 0)
         return HF_OK;
-    if (!job->input.selection.everything)
-        return hf_pg_job_note(job, err, "large objects are not part of a partial restore");
+    if (!job->wants_objects) {
+        job->left_out_objects = true;
+        return hf_pg_job_note(job, err, "%llu large objects were left out%s",
+                              (unsigned long long)objects->records,
+                              job->options->large_objects == HF_LARGE_OBJECTS_NO
+                                  ? ""
+                                  : " of this part: --large-objects takes them too");
+    }
     if (!find(job, "largeobjects/data", err))
         return hf_error_set(err, HF_DAMAGED, "the snapshot has no stream largeobjects/data");
     hf_pg_job_step(job, "restoring %llu large objects", (unsigned long long)objects->records);

@@ -31,6 +31,7 @@ struct hf_pg_config {
     struct hf_strings include_schemas, exclude_schemas;
     struct hf_strings include_tables, exclude_tables; /* "schema.table" or "table" patterns */
     struct hf_strings exclude_data;                   /* structure only */
+    enum hf_large_objects large_objects;
     char *bin_dir;         /* where pg_dump and friends are; NULL: search; owned */
     uint64_t split;        /* bytes of a table above which it is cut; 0: 256 MiB */
     unsigned jobs;         /* connections; 0: one a processor, at least 2, at most 8 */

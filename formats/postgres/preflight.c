@@ -219,6 +219,8 @@ static enum hf_status find_dump(struct hf_pg_job *job, struct hf_error *err)
 
 enum hf_status hf_pg_preflight(struct hf_pg_job *job, struct hf_error *err)
 {
+    HF_TRY(hf_pg_input_large_objects(&job->input, job->options, job->database, &job->wants_objects,
+                                     err));
     HF_TRY(check_server(job, err));
     HF_TRY(check_createdb(job, err));
     HF_TRY(check_name(job, err));

@@ -21,7 +21,7 @@
  *     "size": 123,                bytes on disk
  *     "snapshot": "00000003-0000001B-1",
  *     "partial": false,           schemas or tables were chosen or left out
- *     "large_objects": true,      false when left out with that
+ *     "large_objects": true,      false when they were left out
  *     "tables": 12, "rows": 3456, "bytes": 7890     captured
  *   }]
  * }

@@ -195,8 +195,9 @@ static enum hf_status add_report(struct run *run, const struct hf_pg_job *job, c
         &report, err, "{s:s, s:s, s:s?, s:I, s:I, s:I, s:b, s:b, s:b, s:O, s:O}", "name", source,
         "restored_as", job->target, "kept_aside", job->aside[0] ? job->aside : NULL, "tables",
         (json_int_t)job->input.tables_count, "rows", (json_int_t)job->input.rows, "bytes",
-        (json_int_t)job->input.bytes, "partial", !job->input.selection.everything, "compared",
-        compared, "equal", equal, "differences", job->differences, "notes", job->notes));
+        (json_int_t)job->input.bytes, "partial",
+        !job->input.selection.everything || job->left_out_objects, "compared", compared, "equal",
+        equal, "differences", job->differences, "notes", job->notes));
     if (json_array_append_new(run->reports, report) != 0)
         return hf_error_memory(err);
     run->compared &= compared;

@@ -320,3 +320,17 @@ enum hf_status hf_pg_input_missing_schemas(const struct hf_pg_input *input, stru
     }
     return HF_OK;
 }
+
+enum hf_status hf_pg_input_large_objects(const struct hf_pg_input *input,
+                                         const struct hf_restore_options *options,
+                                         const json_t *database, bool *out, struct hf_error *err)
+{
+    if (options->large_objects == HF_LARGE_OBJECTS_YES &&
+        json_is_false(json_object_get(database, "large_objects")))
+        return hf_error_set(
+            err, HF_USAGE,
+            "the snapshot has no large objects: they were left out when it was made");
+    *out = options->large_objects == HF_LARGE_OBJECTS_YES ||
+           (options->large_objects == HF_LARGE_OBJECTS_DEFAULT && input->selection.everything);
+    return HF_OK;
+}

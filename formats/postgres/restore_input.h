@@ -10,6 +10,7 @@
 #include "formats/postgres/digest.h"
 #include "formats/postgres/selection.h"
 #include "formats/postgres/toc.h"
+#include "formats/source.h"
 
 /* A table's rows. Strings are borrowed from the feed. */
 struct hf_pg_rows_of {
@@ -52,6 +53,13 @@ void hf_pg_input_free(struct hf_pg_input *input);
  * of chosen tables has none. */
 enum hf_status hf_pg_input_missing_schemas(const struct hf_pg_input *input, struct hf_strings *out,
                                            struct hf_error *err) HF_WARN_UNUSED;
+
+/* Whether large objects are to come back: with everything, or as the options say. HF_USAGE when
+ * they are asked for and the snapshot was made without. */
+enum hf_status hf_pg_input_large_objects(const struct hf_pg_input *input,
+                                         const struct hf_restore_options *options,
+                                         const json_t *database, bool *out,
+                                         struct hf_error *err) HF_WARN_UNUSED;
 
 /* "DB/rest", with DB encoded. */
 enum hf_status hf_pg_input_stream_name(struct hf_buf *out, const char *database, const char *rest,

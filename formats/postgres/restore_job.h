@@ -35,7 +35,9 @@ struct hf_pg_job {
     struct hf_pg_tool psql; /* where pg_restore is too new for the server to run by itself */
     struct hf_pg_input input;
     struct hf_pg_digest_key key;
-    bool has_objects; /* large objects were restored: what was fed of them and their content */
+    bool wants_objects;    /* large objects are to be restored */
+    bool left_out_objects; /* the snapshot has large objects that were not asked for */
+    bool has_objects;      /* large objects were restored: what was fed of them and their content */
     struct hf_pg_digest_sum objects_fed, pieces_fed;
 
     json_t *differences, *notes; /* arrays of the report */

@@ -115,3 +115,66 @@ enum hf_status hf_pg_roles_named(const struct hf_pg_toc *toc,
     }
     return HF_OK;
 }
+
+/* A name up to one of the stop characters, unquoted; *at is left there. */
+static enum hf_status add_acl_name(const char **at, char stop, struct hf_strings *out,
+                                   struct hf_error *err)
+{
+    HF_AUTO(hf_buf) name = HF_BUF_INIT;
+    const char *p = *at;
+    bool quoted = false;
+    const char *text;
+
+    for (; *p && (quoted || *p != stop); p++) {
+        if (*p == '"' && !(quoted && p[1] == '"')) {
+            quoted = !quoted;
+            continue;
+        }
+        p += *p == '"';
+        HF_TRY(hf_buf_u8(&name, (uint8_t)*p, err));
+    }
+    *at = p;
+    HF_TRY(hf_buf_cstr(&name, &text, err));
+    return hf_pg_roles_add(out, text, err);
+}
+
+enum hf_status hf_pg_roles_in_aclitem(const char *item, struct hf_strings *out,
+                                      struct hf_error *err)
+{
+    HF_TRY(add_acl_name(&item, '=', out, err));
+    item += strcspn(item, "/"); /* the privileges are letters and stars */
+    return *item ? add_acl_name(&(const char *){item + 1}, '\0', out, err) : HF_OK;
+}
+
+/* One element of an array at *at, unquoted; *at moves behind it and its comma. */
+static enum hf_status next_element(const char **at, struct hf_buf *out, struct hf_error *err)
+{
+    const char *p = *at;
+    bool quoted = *p == '"';
+
+    for (p += quoted; *p && (quoted ? *p != '"' : *p != ',' && *p != '}'); p++) {
+        p += *p == '\\' && p[1];
+        HF_TRY(hf_buf_u8(out, (uint8_t)*p, err));
+    }
+    p += quoted && *p;
+    *at = *p == ',' ? p + 1 : p;
+    return HF_OK;
+}
+
+enum hf_status hf_pg_roles_in_acl(const char *array, struct hf_strings *out, struct hf_error *err)
+{
+    const char *at = array + (*array == '{');
+
+    while (*at && *at != '}') {
+        HF_AUTO(hf_buf) item = HF_BUF_INIT;
+        const char *before = at;
+        const char *text;
+
+        HF_TRY(next_element(&at, &item, err));
+        HF_TRY(hf_buf_cstr(&item, &text, err));
+        HF_TRY(hf_pg_roles_in_aclitem(text, out, err));
+        if (at == before)
+            return hf_error_set(err, HF_DAMAGED, "privileges make no sense: \"%.100s\"", array);
+    }
+    return HF_OK;
+}

@@ -20,6 +20,14 @@ enum hf_status hf_pg_roles_named(const struct hf_pg_toc *toc,
                                  const struct hf_pg_selection *selection, bool with_acl,
                                  struct hf_strings *out, struct hf_error *err) HF_WARN_UNUSED;
 
+/* Appends who is granted something, and who grants it, by an aclitem ("app=CTc/postgres", names
+ * quoted where needed), or by an array of them as text ("{app=r/app,…}"); each once. PUBLIC is
+ * none. */
+enum hf_status hf_pg_roles_in_aclitem(const char *item, struct hf_strings *out,
+                                      struct hf_error *err) HF_WARN_UNUSED;
+enum hf_status hf_pg_roles_in_acl(const char *array, struct hf_strings *out,
+                                  struct hf_error *err) HF_WARN_UNUSED;
+
 /* Adds a name that is not there yet and not empty. */
 enum hf_status hf_pg_roles_add(struct hf_strings *list, const char *name,
                                struct hf_error *err) HF_WARN_UNUSED;

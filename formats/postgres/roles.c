@@ -1,30 +1,12 @@
 #include "formats/postgres/restore_job.h"
 
 #include "base/json.h"
+#include "formats/postgres/copy_text.h"
+#include "formats/postgres/feed_rows.h"
 #include "formats/postgres/quote.h"
 #include "formats/postgres/role_names.h"
 
 #include <string.h>
-
-/* The role an aclitem ("app=CTc/postgres", names quoted where needed) is for. */
-static enum hf_status add_grantee(const char *item, struct hf_strings *out, struct hf_error *err)
-{
-    char name[256];
-    size_t used = 0;
-    bool quoted = false;
-
-    for (; *item && (quoted || *item != '='); item++) {
-        if (*item == '"' && !(quoted && item[1] == '"')) {
-            quoted = !quoted;
-            continue;
-        }
-        item += *item == '"';
-        if (used + 1 < sizeof name)
-            name[used++] = *item;
-    }
-    name[used] = '\0';
-    return hf_pg_roles_add(out, name, err);
-}
 
 static enum hf_status add_database_owner(const struct hf_pg_job *job, struct hf_strings *out,
                                          struct hf_error *err)
@@ -44,7 +26,7 @@ static enum hf_status add_database_acl(const struct hf_pg_job *job, struct hf_st
 
     json_array_foreach (acl, i, item) {
         if (json_is_string(item))
-            HF_TRY(add_grantee(json_string_value(item), out, err));
+            HF_TRY(hf_pg_roles_in_aclitem(json_string_value(item), out, err));
     }
     return HF_OK;
 }
@@ -66,7 +48,7 @@ static enum hf_status add_settings_roles(const struct hf_pg_job *job, struct hf_
     return HF_OK;
 }
 
-/* Large objects' owners and grantees: the archive does not know them, the properties do. */
+/* What no definition in the archive speaks of by name. */
 static enum hf_status add_snapshot_roles(const struct hf_pg_job *job, struct hf_strings *out,
                                          struct hf_error *err)
 {
@@ -81,6 +63,35 @@ static enum hf_status add_snapshot_roles(const struct hf_pg_job *job, struct hf_
     return HF_OK;
 }
 
+struct object_roles {
+    const struct hf_restore_options *options;
+    struct hf_strings *owning, *all;
+};
+
+static enum hf_status add_object(void *ctx, const char *row, size_t len, struct hf_error *err)
+{
+    const struct object_roles *roles = ctx;
+    HF_AUTO(hf_buf) storage = HF_BUF_INIT;
+    const char *f[4];
+
+    HF_TRY(hf_pg_text_split(row, len, "large object", &storage, f, 4, err));
+    if (f[1])
+        HF_TRY(hf_pg_roles_add(roles->owning, f[1], err));
+    return f[2] && !roles->options->no_acl ? hf_pg_roles_in_acl(f[2], roles->all, err) : HF_OK;
+}
+
+/* Large objects' owners and grantees: the archive does not know them. */
+static enum hf_status add_object_roles(const struct hf_pg_job *job, struct hf_strings *owning,
+                                       struct hf_strings *all, struct hf_error *err)
+{
+    struct object_roles roles = {.options = job->options, .owning = owning, .all = all};
+
+    if (!job->wants_objects)
+        return HF_OK;
+    return hf_pg_feed_rows(job->feed, job->input.database, "largeobjects", job->work->cancel,
+                           add_object, &roles, err);
+}
+
 /* Roles without which something of what is asked for cannot be restored. owning: to be given
  * ownership. */
 static enum hf_status collect(const struct hf_pg_job *job, struct hf_strings *owning,
@@ -92,6 +103,7 @@ static enum hf_status collect(const struct hf_pg_job *job, struct hf_strings *ow
     if (!job->options->no_owner) {
         HF_TRY(hf_pg_roles_owning(in->toc, &in->selection, owning, err));
         HF_TRY(add_database_owner(job, owning, err));
+        HF_TRY(add_object_roles(job, owning, all, err));
     }
     for (size_t i = 0; i < owning->count; i++)
         HF_TRY(hf_pg_roles_add(all, owning->items[i], err));

@@ -17,7 +17,8 @@ struct hf_pg_script {
     bool has_globals;       /* roles and tablespaces are to be written */
     struct hf_pg_input input;
     struct hf_pg_tool pg_restore;
-    bool has_hashes; /* tables are partitioned by hash */
+    bool wants_objects; /* large objects are to be written */
+    bool has_hashes;    /* tables are partitioned by hash */
     int fd;
     struct hf_buf out; /* what is not written yet */
 };

@@ -83,9 +83,10 @@ static enum hf_status put_piece(struct hf_pg_script *s, const char *row, size_t 
 
 enum hf_status hf_pg_script_large_objects(struct hf_pg_script *script, struct hf_error *err)
 {
-    if (!script->input.selection.everything)
+    if (script->wants_objects || script->input.selection.everything)
+        HF_TRY(hf_pg_script_put(script, err, "\n%s", grant_function));
+    if (!script->wants_objects)
         return HF_OK;
-    HF_TRY(hf_pg_script_put(script, err, "\n%s", grant_function));
     HF_TRY(hf_pg_script_rows(script, "largeobjects", put_object, err));
     return hf_pg_script_rows(script, "largeobjects/data", put_piece, err);
 }

@@ -20,10 +20,17 @@ INSERT INTO sales.lines VALUES (10, 'x'), (11, 'y');
 INSERT INTO sales.typed VALUES ('done');
 INSERT INTO logs.events SELECT now(), 'e' FROM generate_series(1, 100);
 INSERT INTO logs."big log" SELECT 'l' FROM generate_series(1, 100);
+CREATE ROLE lo_owner; CREATE ROLE "lo, ""reader"" x";
+SELECT lo_from_bytea(4711, 'large'), lo_create(4712);
+ALTER LARGE OBJECT 4711 OWNER TO lo_owner;
+GRANT SELECT ON LARGE OBJECT 4711 TO "lo, ""reader"" x";
+GRANT UPDATE ON LARGE OBJECT 4711 TO PUBLIC;
 """
 
 
 class Selection(TestCase):
+    SERVERS = {"server": {}, "other": {}}
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -69,6 +76,71 @@ class Selection(TestCase):
         self.assertEqual(2, len(self.restored("--table", "sales.l*", "--table", "events")))
         self.assertEqual(self.server.value("shop", "SELECT last_value FROM sales.numbers"),
                          55)
+
+    def objects(self, server, database):
+        return server.query(database, """
+            SELECT oid::int, lomowner::regrole::text, lomacl::text, convert_from(lo_get(oid), 'UTF8')
+            FROM pg_largeobject_metadata ORDER BY 1""")
+
+    def taken(self, *options, server=None):
+        server = server or self.server
+        server.drop("back")
+        result = self.restore("shop@latest", server.url("back"), *options)
+        self.addCleanup(server.drop, "back")
+        return self.objects(server, "back"), result
+
+    def test_large_objects_of_a_backup(self):
+        """With everything, unless they are left out; with a part where they are asked for."""
+        all_of_them = self.objects(self.server, "shop")
+        self.assertEqual(2, len(all_of_them))
+        for options, expected in (([], all_of_them), (["--no-large-objects"], []),
+                                  (["--exclude-table", "typed"], all_of_them), (["--table", "users"], []),
+                                  (["--table", "users", "--large-objects"], all_of_them)):
+            with self.subTest(options=options):
+                self.repo = self.folder / "-".join(["r"] + options)
+                self.init()
+                self.backup(self.server.url("shop"), *options)
+                take = ["--large-objects"] if "--large-objects" in options else []
+                self.assertEqual(expected, self.taken(*take)[0])
+                if not expected:
+                    self.hf("restore", "shop@latest", "--to", self.server.url("back2"),
+                            "--large-objects", expect=USAGE, says="no large objects")
+        self.hf("backup", self.server.url("shop"), "--large-objects", "--no-large-objects",
+                expect=USAGE, says="only one")
+
+    def test_large_objects_of_a_restore(self):
+        self.init()
+        self.backup(self.server.url("shop"))
+        whole = self.objects(self.server, "shop")
+        part, result = self.taken("--table", "users")
+        self.assertEqual([], part)
+        self.assertRegex(result.said, "2 large objects were left out.*--large-objects")
+        part, result = self.taken("--no-large-objects")
+        self.assertEqual([], part)
+        self.assertEqual("stored", self.snapshots()[0]["state"], "not everything was restored")
+        # Where the roles are not, those of the large objects are made, and no others.
+        part, result = self.taken("--table", "users", "--large-objects", server=self.other)
+        self.assertEqual(whole, part)
+        self.assertNotRegex(result.said, "left out|differ")
+        self.assertEqual([('lo, "reader" x',), ("lo_owner",)], self.other.query(
+            "postgres", "SELECT rolname FROM pg_roles WHERE rolname <> 'postgres' "
+                        "AND rolname !~ '^pg_' ORDER BY 1"))
+        self.other.drop("back")
+        self.other.query("postgres", 'DROP ROLE "lo, ""reader"" x"; DROP ROLE lo_owner')
+        # An owner of large objects alone is needed also without privileges.
+        part, result = self.taken("--no-acl", server=self.other)
+        self.assertEqual(["lo_owner", "postgres"], [row[1] for row in part])
+        self.other.drop("back")
+        self.other.query("postgres", "DROP ROLE lo_owner")
+
+    def test_large_objects_of_an_export(self):
+        self.init()
+        self.backup(self.server.url("shop"))
+        for options, found in (([], True), (["--table", "users"], False), (["--no-large-objects"], False),
+                               (["--table", "users", "--large-objects"], True)):
+            with self.subTest(options=options):
+                text = self.hf("export", "shop@latest", *options).out
+                (self.assertIn if found else self.assertNotIn)("lo_create(4711)", text)
 
     def test_what_is_not_there_is_said(self):
         self.init()

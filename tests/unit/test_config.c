@@ -52,6 +52,7 @@ static void parse_full_file_gives_everything(void **state)
                     "      password: ${PGPASS}\n      sslmode: verify-full\n"
                     "      sslrootcert: system\n      sslcert: client.crt\n"
                     "      exclude_data: [audit.*, log]\n      exclude_tables: tmp_*\n"
+                    "      large_objects: false\n"
                     "      split: 1GiB\n      jobs: 4\n      lock_timeout: 60\n      bin_dir: bin\n"
                     "  all: {postgres: {host: db, all_databases: true}}\n"
                     "jobs:\n  nightly: {sources: [app, all], repositories: [local]}\n");
@@ -75,6 +76,7 @@ static void parse_full_file_gives_everything(void **state)
     assert_int_equal(app->as.postgres.password.from, HF_SECRET_TEXT);
     assert_string_equal(hf_secret_text(app->as.postgres.password.text), "se'cret");
     assert_int_equal(app->as.postgres.config.exclude_data.count, 2);
+    assert_int_equal(app->as.postgres.config.large_objects, HF_LARGE_OBJECTS_NO);
     assert_string_equal(app->as.postgres.config.exclude_tables.items[0], "tmp_*");
     assert_int_equal(app->as.postgres.config.split, 1 << 30);
     assert_int_equal(app->as.postgres.config.jobs, 4);

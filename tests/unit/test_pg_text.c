@@ -9,6 +9,7 @@
 #include "formats/postgres/conninfo.h"
 #include "formats/postgres/copy_text.h"
 #include "formats/postgres/quote.h"
+#include "formats/postgres/role_names.h"
 #include "tests/support/check.h"
 
 static void text_row_escapes_what_copy_escapes(void **state)
@@ -230,6 +231,40 @@ static int group_setup(void **state)
     return hf_crypto_init(&err) == HF_OK ? 0 : -1;
 }
 
+static void expect_roles(const char *acl, const char *const *roles, size_t count)
+{
+    HF_AUTO(hf_strings) found = HF_STRINGS_INIT;
+    struct hf_error err = HF_ERROR_INIT;
+
+    assert_ok(hf_pg_roles_in_acl(acl, &found, &err), &err);
+    assert_int_equal(found.count, count);
+    for (size_t i = 0; i < count; i++)
+        assert_string_equal(found.items[i], roles[i]);
+}
+
+static void roles_in_acl_unquotes_twice(void **state)
+{
+    static const char *const names[] = {"app", "a, \"b\" =c", "owner/of"};
+
+    (void)state;
+    expect_roles("{}", NULL, 0);
+    expect_roles("{=r/app}", names, 1);
+    expect_roles("{app=rw/app,=w*/app}", names, 1);
+    expect_roles("{app=r/app,\"\\\"a, \\\"\\\"b\\\"\\\" =c\\\"=r*w/\\\"owner/of\\\"\"}", names, 3);
+}
+
+static void roles_in_acl_takes_any_text(void **state)
+{
+    static const char *const texts[] = {"",   "{",   "{\"",   "{\"\\", "=",
+                                        "{a", "{a=", "{a/\"", ",",     "{,}"};
+    HF_AUTO(hf_strings) found = HF_STRINGS_INIT;
+    struct hf_error err = HF_ERROR_INIT;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        (void)!hf_pg_roles_in_acl(texts[i], &found, &err);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +281,8 @@ int main(void)
         cmocka_unit_test(strip_refuses_a_key_password),
         cmocka_unit_test(strip_malformed_never_shows_the_string),
         cmocka_unit_test(get_of_an_absent_key_is_null),
+        cmocka_unit_test(roles_in_acl_unquotes_twice),
+        cmocka_unit_test(roles_in_acl_takes_any_text),
         cmocka_unit_test(redact_replaces_every_occurrence),
     };
 
