@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,8 +101,43 @@ enum hf_status hf_folder_sync(const char *folder, struct hf_error *err)
 {
     HF_AUTO_FD fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    if (fd < 0 || fsync(fd) < 0)
+    /* File systems that have no such thing (EINVAL) keep names by themselves. */
+    if (fd < 0 || (fsync(fd) < 0 && errno != EINVAL))
         return hf_error_sys(err, errno, "%s", folder);
+    return HF_OK;
+}
+
+/* A new folder: its mode, and its name in its parent. */
+static enum hf_status settle_folder(const char *folder, struct hf_error *err)
+{
+    char parent[PATH_MAX + 4];
+
+    if (chmod(folder, 0700) < 0)
+        return hf_error_sys(err, errno, "cannot make directory %s", folder);
+    (void)snprintf(parent, sizeof parent, "%s/..", folder);
+    if (hf_folder_sync(parent, err) != HF_OK)
+        return hf_error_prefix(err, "cannot make directory %s", folder);
+    return HF_OK;
+}
+
+enum hf_status hf_folder_make(const char *folder, struct hf_error *err)
+{
+    char part[PATH_MAX];
+    size_t len = strlen(folder);
+
+    if (len == 0 || len >= sizeof part)
+        return hf_error_set(err, HF_USAGE, "\"%.64s\" is not the path of a directory", folder);
+    memcpy(part, folder, len + 1);
+    for (size_t i = 1; i <= len; i++) {
+        if (part[i] != '/' && part[i] != '\0')
+            continue;
+        part[i] = '\0';
+        if (mkdir(part, 0700) == 0)
+            HF_TRY(settle_folder(part, err));
+        else if (errno != EEXIST)
+            return hf_error_sys(err, errno, "cannot make directory %s", part);
+        part[i] = folder[i];
+    }
     return HF_OK;
 }
 

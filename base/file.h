@@ -17,6 +17,9 @@ enum hf_status hf_file_replace(const char *path, const void *data, size_t len, u
                                struct hf_error *err) HF_WARN_UNUSED;
 /* Makes the names in a folder durable: what was created, renamed or removed there. */
 enum hf_status hf_folder_sync(const char *folder, struct hf_error *err) HF_WARN_UNUSED;
+/* Makes a folder and its missing parents, 0700 whatever the umask, each durable in its own parent.
+ * One that is there stays as it is. */
+enum hf_status hf_folder_make(const char *folder, struct hf_error *err) HF_WARN_UNUSED;
 /* All bytes; what names the descriptor in errors. */
 enum hf_status hf_fd_write(int fd, const void *data, size_t len, const char *what,
                            struct hf_error *err) HF_WARN_UNUSED;

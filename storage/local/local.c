@@ -230,7 +230,7 @@ enum hf_status hf_local_open(const char *path, enum hf_local_mode mode, struct h
                              struct hf_error *err)
 {
     if (mode == HF_LOCAL_CREATE)
-        HF_TRY(hf_local_make_root(path, err));
+        HF_TRY(hf_folder_make(path, err));
 
     HF_AUTO_FD root = -1;
     HF_TRY(open_root(path, &root, err));

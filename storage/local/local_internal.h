@@ -22,8 +22,6 @@ enum hf_status hf_local_put(struct hf_store *store, const char *key, const void 
 enum hf_status hf_local_remove(struct hf_store *store, const char *key,
                                struct hf_error *err) HF_WARN_UNUSED;
 
-/* Makes path and its missing parents, 0700, each made durable in its own parent. */
-enum hf_status hf_local_make_root(const char *path, struct hf_error *err) HF_WARN_UNUSED;
 /* Removes what killed writers left behind more than a day ago. What cannot be removed stays. */
 void hf_local_clean_tmp(struct hf_local *local);
 

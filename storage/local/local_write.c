@@ -193,32 +193,6 @@ enum hf_status hf_local_remove(struct hf_store *store, const char *key, struct h
     return HF_OK;
 }
 
-enum hf_status hf_local_make_root(const char *path, struct hf_error *err)
-{
-    char part[PATH_MAX];
-    size_t len = strlen(path);
-    if (len == 0 || len >= sizeof part)
-        return hf_error_set(err, HF_USAGE, "\"%.64s\" is not the path of a directory", path);
-    memcpy(part, path, len + 1);
-
-    for (size_t i = 1; i <= len; i++) {
-        if (part[i] != '/' && part[i] != '\0')
-            continue;
-        part[i] = '\0';
-        if (mkdir(part, DIR_MODE) == 0) {
-            char parent[PATH_MAX + 4];
-            (void)snprintf(parent, sizeof parent, "%s/..", part);
-            int sys = chmod(part, DIR_MODE) == 0 ? sync_dir(AT_FDCWD, parent) : errno;
-            if (sys != 0)
-                return hf_error_sys(err, sys, "cannot make directory %s", part);
-        } else if (errno != EEXIST) {
-            return hf_error_sys(err, errno, "cannot make directory %s", part);
-        }
-        part[i] = path[i];
-    }
-    return HF_OK;
-}
-
 void hf_local_clean_tmp(struct hf_local *local)
 {
     int fd = openat(local->root, HF_LOCAL_TMP, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
