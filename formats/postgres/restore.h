@@ -4,7 +4,8 @@
  * Each database is restored under a temporary name, compared, and renamed when it is whole and
  * equal. After any failure, an interrupt, or a difference, the temporary database is dropped and
  * what had the name stays as it was; the report then says what differed (a restore with
- * no_compare gives the database all the same). Roles that had to be created stay.
+ * no_compare gives the database all the same). Roles that had to be created are
+ * dropped again, unless somebody uses them by then.
  *
  * A server source (no target given, a snapshot with globals) restores roles and tablespaces first;
  * roles that exist are kept as they are. The database postgres, which every server has, is

@@ -14,6 +14,8 @@
 #include "formats/postgres/tools.h"
 
 enum { HF_PG_NAME_SIZE = 64 }; /* of an identifier, with its NUL */
+/* Of the advisory locks that running restores hold, one each: "hold". */
+enum { HF_PG_LOCK_CLASS = 0x686f6c64 };
 
 struct hf_pg_job {
     const struct hf_pg_config *config;
@@ -29,6 +31,7 @@ struct hf_pg_job {
     struct hf_pg *maintenance;       /* connected elsewhere; holds the lock on the temporary name */
     char temporary[HF_PG_NAME_SIZE]; /* "" while there is none */
     char aside[HF_PG_NAME_SIZE];     /* what had the name, or "" */
+    struct hf_strings made_roles;    /* those that this restore has created */
     bool no_tablespaces;             /* some are missing: all goes to the default */
 
     struct hf_pg_tool pg_restore, pg_dump;
@@ -76,6 +79,9 @@ enum hf_status hf_pg_preflight(struct hf_pg_job *job, struct hf_error *err) HF_W
  * it is allowed to. */
 enum hf_status hf_pg_roles_check(struct hf_pg_job *job, struct hf_error *err) HF_WARN_UNUSED;
 enum hf_status hf_pg_roles_create(struct hf_pg_job *job, struct hf_error *err) HF_WARN_UNUSED;
+/* Drops those that it has created, after a failure and after the temporary database, over any
+ * connection. What somebody else uses by now stays; that is a note. */
+void hf_pg_roles_drop(struct hf_pg_job *job, struct hf_pg *pg);
 
 /* target_database.c */
 enum hf_status hf_pg_target_open(struct hf_pg_job *job, struct hf_error *err) HF_WARN_UNUSED;
@@ -84,7 +90,8 @@ enum hf_status hf_pg_target_create(struct hf_pg_job *job, struct hf_error *err) 
 enum hf_status hf_pg_target_check_idle(struct hf_pg_job *job, struct hf_error *err) HF_WARN_UNUSED;
 /* Gives the temporary database its name, and renames what had it aside, in one transaction. */
 enum hf_status hf_pg_target_publish(struct hf_pg_job *job, struct hf_error *err) HF_WARN_UNUSED;
-/* Drops the temporary database, also after an interrupt. A failure becomes a note. */
+/* Drops the temporary database and the roles made for it, also after an interrupt. A failure
+ * becomes a note. */
 void hf_pg_target_drop(struct hf_pg_job *job);
 
 /* archive_stages.c: one run of pg_restore. */

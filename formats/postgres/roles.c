@@ -6,6 +6,7 @@
 #include "formats/postgres/quote.h"
 #include "formats/postgres/role_names.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static enum hf_status add_database_owner(const struct hf_pg_job *job, struct hf_strings *out,
@@ -202,6 +203,7 @@ static enum hf_status create_role(struct hf_pg_job *job, const char *name, struc
             return HF_OK;
         return hf_error_prefix(err, "creating the missing role \"%s\"", name);
     }
+    HF_TRY(hf_strings_add(&job->made_roles, name, err));
     if (!job->maintenance->superuser)
         HF_TRY(hf_pg_runf(job->maintenance, err, "GRANT %s TO CURRENT_USER", text));
     return hf_pg_job_note(job, err, "role \"%s\" was not there and was created without login",
@@ -219,4 +221,88 @@ enum hf_status hf_pg_roles_create(struct hf_pg_job *job, struct hf_error *err)
     for (int i = 0; i < PQntuples(missing); i++)
         HF_TRY(create_role(job, PQgetvalue(missing, i, 0), err));
     return HF_OK;
+}
+
+/* Of the roles made here, those that are as they were made: no login, no part of another role, none
+ * of another one's but ours. A restore that runs beside this one may count on any of them. */
+static const char unused_roles[] =
+    "SELECT rolname FROM pg_catalog.pg_roles r WHERE rolname = ANY ($1::pg_catalog.text[]) AND NOT"
+    " rolcanlogin AND NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m WHERE m.member = r.oid "
+    "OR"
+    " (m.roleid = r.oid AND m.member <> (SELECT oid FROM pg_catalog.pg_roles WHERE rolname ="
+    " current_user))) AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory'"
+    " AND classid = $2::pg_catalog.int4::pg_catalog.oid AND pid <> $3::pg_catalog.int4)"
+    " ORDER BY 1";
+
+static enum hf_status find_unused(const struct hf_pg_job *job, struct hf_pg *pg, PGresult **out,
+                                  struct hf_error *err)
+{
+    HF_AUTO(hf_buf) array = HF_BUF_INIT;
+    char class_text[16];
+    char pid_text[16];
+    const char *values[] = {NULL, class_text, pid_text};
+
+    HF_TRY(hf_pg_quote_array(&array, (const char *const *)job->made_roles.items,
+                             job->made_roles.count, err));
+    HF_TRY(hf_buf_cstr(&array, &values[0], err));
+    (void)snprintf(class_text, sizeof class_text, "%d", HF_PG_LOCK_CLASS);
+    (void)snprintf(pid_text, sizeof pid_text, "%d", job->maintenance->backend);
+    return hf_pg_query_params(pg, unused_roles, 3, values, false, out, err);
+}
+
+static enum hf_status drop_role(struct hf_pg *pg, const char *name, struct hf_error *err)
+{
+    HF_AUTO(hf_buf) quoted = HF_BUF_INIT;
+    const char *text;
+
+    HF_TRY(hf_pg_quote_ident(&quoted, name, err));
+    HF_TRY(hf_buf_cstr(&quoted, &text, err));
+    return hf_pg_runf(pg, err, "DROP ROLE %s", text);
+}
+
+static enum hf_status add_name(struct hf_buf *list, const char *name, struct hf_error *err)
+{
+    return hf_buf_printf(list, err, "%s%s", list->len > 0 ? ", " : "", name);
+}
+
+static enum hf_status note_names(struct hf_pg_job *job, const char *what,
+                                 const struct hf_buf *names, struct hf_error *err)
+{
+    if (names->len == 0)
+        return HF_OK;
+    return hf_pg_job_note(job, err, "%s: %.*s", what, (int)names->len, (const char *)names->data);
+}
+
+/* The server refuses to drop a role that owns something, or is granted something. */
+static enum hf_status drop_roles(struct hf_pg_job *job, struct hf_pg *pg, struct hf_error *err)
+{
+    HF_AUTO(hf_strings) dropped = HF_STRINGS_INIT;
+    HF_AUTO(hf_buf) gone = HF_BUF_INIT;
+    HF_AUTO(hf_buf) kept = HF_BUF_INIT;
+    HF_AUTO_RESULT unused = NULL;
+
+    HF_TRY(find_unused(job, pg, &unused, err));
+    for (int i = 0; i < PQntuples(unused); i++) {
+        struct hf_error cause = HF_ERROR_INIT;
+
+        if (drop_role(pg, PQgetvalue(unused, i, 0), &cause) == HF_OK)
+            HF_TRY(hf_strings_add(&dropped, PQgetvalue(unused, i, 0), err));
+    }
+    for (size_t i = 0; i < job->made_roles.count; i++) {
+        const char *name = job->made_roles.items[i];
+
+        HF_TRY(add_name(hf_strings_contain(&dropped, name) ? &gone : &kept, name, err));
+    }
+    HF_TRY(note_names(job, "roles made for this restore were dropped again", &gone, err));
+    return note_names(job, "roles made for this restore stay, as somebody uses them by now", &kept,
+                      err);
+}
+
+void hf_pg_roles_drop(struct hf_pg_job *job, struct hf_pg *pg)
+{
+    struct hf_error cause = HF_ERROR_INIT;
+    struct hf_error ignored = HF_ERROR_INIT;
+
+    if (job->made_roles.count > 0 && drop_roles(job, pg, &cause) != HF_OK)
+        (void)!hf_pg_job_note(job, &ignored, "roles made for this restore stay: %s", cause.text);
 }

@@ -19,8 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOCK_CLASS = 0x686f6c64 }; /* "hold" */
-
 static const char infix[] = ".holdfast-";
 
 /* name cut so that suffix fits behind it, never inside a character. */
@@ -121,7 +119,7 @@ static enum hf_status drop_leftovers(struct hf_pg_job *job, struct hf_error *err
     HF_AUTO_RESULT rows = NULL;
 
     temporary_prefix(prefix, job->target);
-    (void)snprintf(class_text, sizeof class_text, "%d", LOCK_CLASS);
+    (void)snprintf(class_text, sizeof class_text, "%d", HF_PG_LOCK_CLASS);
     HF_TRY(hf_pg_query_params(
         job->maintenance,
         "SELECT datname FROM pg_catalog.pg_database d WHERE pg_catalog.left(datname,"
@@ -149,7 +147,7 @@ static enum hf_status choose_name(struct hf_pg_job *job, char name[HF_PG_NAME_SI
     return hf_pg_runf(job->maintenance, err,
                       "SELECT pg_catalog.pg_advisory_lock(%d, 'x%s'::pg_catalog.bit(32)::"
                       "pg_catalog.int4)",
-                      LOCK_CLASS, digits);
+                      HF_PG_LOCK_CLASS, digits);
 }
 
 /* The database's own tablespace, where the target has it. */
@@ -366,6 +364,17 @@ enum hf_status hf_pg_target_publish(struct hf_pg_job *job, struct hf_error *err)
     return HF_OK;
 }
 
+static enum hf_status drop_temporary(struct hf_pg_job *job, struct hf_pg *pg, struct hf_error *err)
+{
+    struct hf_error ignored = HF_ERROR_INIT;
+
+    if (drop_database(pg, job->temporary, err) == HF_OK ||
+        drop_subscriptions(job, job->temporary, NULL, &ignored) != HF_OK)
+        return err->status;
+    *err = (struct hf_error)HF_ERROR_INIT;
+    return drop_database(pg, job->temporary, err);
+}
+
 /* On a connection of its own: the maintenance connection may have gone with the work. */
 void hf_pg_target_drop(struct hf_pg_job *job)
 {
@@ -382,14 +391,12 @@ void hf_pg_target_drop(struct hf_pg_job *job)
     if (hf_pg_connect(&address, NULL, &pg, &cause) != HF_OK) {
         address.database = "template1";
         if (hf_pg_connect(&address, NULL, &pg, &cause) != HF_OK)
-            goto failed;
+            pg = NULL;
     }
-    if (drop_database(pg, job->temporary, &cause) == HF_OK)
-        return;
-    if (drop_subscriptions(job, job->temporary, NULL, &ignored) == HF_OK &&
-        drop_database(pg, job->temporary, &cause) == HF_OK)
-        return;
-failed:
-    (void)!hf_pg_job_note(job, &ignored, "the temporary database \"%s\" could not be dropped: %s",
-                          job->temporary, cause.text);
+    if (!pg || drop_temporary(job, pg, &cause) != HF_OK)
+        (void)!hf_pg_job_note(job, &ignored,
+                              "the temporary database \"%s\" could not be dropped: %s",
+                              job->temporary, cause.text);
+    else
+        hf_pg_roles_drop(job, pg);
 }

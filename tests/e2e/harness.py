@@ -319,6 +319,20 @@ class TestCase(unittest.TestCase):
     def restore(self, snapshot, to, *arguments, **options):
         return self.hf("restore", snapshot, "--to", to, *arguments, **options)
 
+    def bin_dir(self, server, **programs):
+        """A folder with PostgreSQL's programs, some of them replaced by a script (None: missing)."""
+        folder = self.folder / "bin"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        for path in server.clients.iterdir():
+            if path.name not in programs:
+                (folder / path.name).symlink_to(path)
+        for name, script in programs.items():
+            if script is not None:
+                (folder / name).write_text("#!/bin/sh\n" + script)
+                (folder / name).chmod(0o755)
+        return folder
+
     def snapshots(self, source=None, **options):
         """What list says, oldest first."""
         result = self.hf("list", *([source] if source else []), "--json", **options)

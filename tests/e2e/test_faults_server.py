@@ -2,7 +2,6 @@
 """What goes wrong on the server's side, or between: the message says it, and nothing is stored."""
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -102,29 +101,15 @@ class ServerFaults(TestCase):
                     return
         self.fail("no COPY was seen")
 
-    def bin_dir(self, **programs):
-        """A folder with PostgreSQL's programs, some of them replaced by a script (None: missing)."""
-        folder = self.folder / "bin"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        for path in self.server.clients.iterdir():
-            if path.name not in programs:
-                (folder / path.name).symlink_to(path)
-        for name, script in programs.items():
-            if script is not None:
-                (folder / name).write_text("#!/bin/sh\n" + script)
-                (folder / name).chmod(0o755)
-        return folder
-
     def test_pg_dump_missing(self):
-        self.refused(self.server.url("app"), "--bin-dir", self.bin_dir(pg_dump=None), code=UNREACHABLE,
+        self.refused(self.server.url("app"), "--bin-dir", self.bin_dir(self.server, pg_dump=None), code=UNREACHABLE,
                      says=["pg_dump", "postgresql-client-15"])
         self.refused(self.server.url("app"), "--bin-dir", self.folder / "nothing here", code=UNREACHABLE,
                      says=["pg_dump", "nothing here"])
 
     def test_pg_dump_too_old(self):
         old = 'echo "pg_dump (PostgreSQL) 12.9"'
-        self.refused(self.server.url("app"), "--bin-dir", self.bin_dir(pg_dump=old), code=UNREACHABLE,
+        self.refused(self.server.url("app"), "--bin-dir", self.bin_dir(self.server, pg_dump=old), code=UNREACHABLE,
                      says=["pg_dump", "12", "15"])
 
     def test_pg_dump_that_fails(self):
@@ -137,7 +122,7 @@ class ServerFaults(TestCase):
                 ("writes nonsense", "echo PGDMPnonsense", "pg_dump|archive|schema")):
             with self.subTest(pg_dump=what):
                 script = f'case "$*" in *--version*) exec "{real}" --version;; esac\n{script}'
-                result = self.backup(self.server.url("app"), "--bin-dir", self.bin_dir(pg_dump=script),
+                result = self.backup(self.server.url("app"), "--bin-dir", self.bin_dir(self.server, pg_dump=script),
                                      expect=None, says=says)
                 self.assertNotEqual(DONE, result.code)
                 self.assertEqual([], self.snapshots())

@@ -1,11 +1,15 @@
 #!/usr/bin/python3
 """Restoring: names that are taken, roles and rights, what is found before data flows, compare."""
 import contextlib
+import os
+import shutil
+import signal
+import time
 
 import psycopg2
 
 import harness
-from harness import BUSY, DAMAGED, FAILED, UNREACHABLE, USAGE, Background, TestCase
+from harness import BUSY, DAMAGED, DONE, FAILED, UNREACHABLE, USAGE, Background, TestCase
 
 SCRIPT = """
 CREATE ROLE owner_of_it; CREATE ROLE "reader of it"; CREATE ROLE set_for;
@@ -100,6 +104,84 @@ sources:
         self.assertRegex(result.said, "owner_of_it")
         self.assertEqual("owner_of_it", self.other.value("app", """
             SELECT datdba::regrole::text FROM pg_database WHERE datname = 'app'"""))
+
+    def failing(self, before=":"):
+        """Programs of which pg_restore fails, after a shell command."""
+        real = self.server.clients / "pg_restore"
+        return self.bin_dir(self.server, pg_restore=f"""
+            case "$*" in *--version*) exec "{real}" --version;; esac
+            {before}
+            echo "pg_restore: error: out of luck" >&2; exit 1
+            """)
+
+    def roles(self):
+        return [name for name, in self.other.query("postgres", """
+            SELECT rolname FROM pg_roles WHERE rolname IN ('owner_of_it', 'reader of it', 'set_for')
+            ORDER BY 1""")]
+
+    def test_roles_made_for_a_restore_that_failed_go_with_it(self):
+        result = self.hf("restore", "app@latest", "--to", self.other.url("app"), "--bin-dir",
+                         self.failing(), expect=FAILED, says=["out of luck", "dropped again: owner_of_it, reader of it, set_for"])
+        self.assertRegex(result.said, "owner_of_it.*created")
+        self.assertEqual([], self.roles())
+        self.assert_no_leftovers(self.other)
+
+    def test_roles_that_were_there_or_are_used_stay_after_a_failure(self):
+        self.other.query("postgres", "CREATE ROLE owner_of_it NOLOGIN")
+        use = (f"{self.server.clients}/psql -q -d '{self.other.url()}' -c "
+               "'GRANT CREATE ON DATABASE postgres TO set_for'")
+        self.hf("restore", "app@latest", "--to", self.other.url("app"), "--bin-dir",
+                self.failing(use), expect=FAILED, says=["dropped again: reader of it", "stay, .*: set_for"])
+        self.assertEqual(["owner_of_it", "set_for"], self.roles())
+        self.assert_no_leftovers(self.other)
+        self.other.query("postgres", "REVOKE CREATE ON DATABASE postgres FROM set_for")
+
+    def test_roles_go_also_after_an_interrupt(self):
+        ready = self.folder / "ready"
+        process = self.start("restore", "app@latest", "--to", self.other.url("app"), "--bin-dir",
+                             self.failing(f"touch {ready}; sleep 60"))
+        deadline = time.monotonic() + 60
+        while not ready.exists() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.assertEqual(3, len(self.roles()))
+        process.send_signal(signal.SIGINT)
+        result = self.finish(process, expect=None, timeout=60)
+        self.assertNotEqual(DONE, result.code)
+        self.assertEqual([], self.roles())
+        self.assert_no_leftovers(self.other)
+
+    def test_missing_tablespaces_are_named(self):
+        """What was in them goes into the default one; the report says which they are."""
+        folder = self.folder / "space"
+        folder.mkdir()
+        if os.getuid() == 0:
+            shutil.chown(folder, "postgres")
+        self.server.query("postgres", f"CREATE TABLESPACE \"far away\" LOCATION '{folder}'")
+        self.addCleanup(self.server.query, "postgres", 'DROP TABLESPACE "far away"')
+        self.server.create("placed", 'TABLESPACE "far away"')
+        self.addCleanup(self.server.drop, "placed")
+        self.server.query("placed", """
+            CREATE TABLE t (a integer PRIMARY KEY USING INDEX TABLESPACE pg_default);
+            CREATE TABLE u (a integer) TABLESPACE pg_default; INSERT INTO t VALUES (1)""")
+        self.backup(self.server.url("placed"))
+        result = self.restore("placed@latest", self.other.url("placed"), "--json")
+        report = result.events[-1]["report"]["databases"][0]
+        self.assertTrue(report["equal"])
+        self.assertRegex(" ".join(report["notes"]), 'tablespace "far away" is not there')
+        self.assertEqual(1, self.other.value("placed", "SELECT count(*) FROM t"))
+        # In its place where the target has it; a table's own likewise.
+        self.server.query("app", 'CREATE TABLE t (a integer) TABLESPACE "far away"')
+        self.addCleanup(self.server.query, "app", "DROP TABLE t")
+        self.backup(self.server.url("app"))
+        self.restore("app@latest", self.server.url("back"))
+        self.assertEqual("far away", self.server.value("back", """
+            SELECT spcname FROM pg_class c JOIN pg_tablespace s ON s.oid = reltablespace
+            WHERE relname = 't'"""))
+        self.server.drop("back")
+        result = self.restore("app@latest", self.other.url("app"), "--json")
+        report = result.events[-1]["report"]["databases"][0]
+        self.assertTrue(report["equal"])
+        self.assertRegex(" ".join(report["notes"]), r"tablespaces are not there \(far away\)")
 
     def test_no_owner_and_no_acl(self):
         self.restore("app@latest", self.other.url("a1"), "--no-owner", "--no-acl")
