@@ -74,6 +74,13 @@ void hf_index_free(struct hf_index *index)
     free(index);
 }
 
+/* Under the lock. */
+static bool is_dropped(const struct hf_index *index, const struct hf_chunk_id *pack)
+{
+    struct hf_place place;
+    return hf_id_table_find(&index->dropped, pack, &place) && !index->drops[place.major].revived;
+}
+
 /* Puts a pack's frames into the table; a live pack takes over from a dropped one. */
 static void put_frames(struct hf_index *index, const struct hf_index_item *item)
 {
@@ -126,7 +133,7 @@ enum hf_status hf_index_take(struct hf_index *index, struct hf_index_item *item,
     HF_TRY(hf_id_table_reserve(&index->packs, 1, err));
     HF_TRY(hf_id_table_reserve(&index->frames, item->pack.frame_count, err));
     item->pack.number = index->count;
-    item->dropped = hf_id_table_find(&index->dropped, &item->pack.id, &known);
+    item->dropped = is_dropped(index, &item->pack.id);
     *out_number = (uint32_t)item->pack.number;
     index->items[index->count++] = item;
     (void)hf_id_table_put(&index->packs, (struct hf_place){(uint32_t)item->pack.number, 0}, &known);
@@ -174,14 +181,31 @@ enum hf_status hf_index_add(struct hf_index *index, const struct hf_chunk_id *pa
     return status;
 }
 
+static void mark_dropped(struct hf_index *index, const struct hf_chunk_id *pack)
+{
+    struct hf_place known;
+    if (hf_id_table_find(&index->packs, pack, &known)) {
+        index->items[known.major]->dropped = true;
+        index->stale = true;
+    }
+}
+
+/* What an object says already does not have to be said again. */
+static void drop_again(struct hf_index *index, struct hf_index_drop *drop, bool pending)
+{
+    drop->pending = (drop->pending || drop->revived) && pending;
+    if (drop->revived)
+        mark_dropped(index, &drop->pack);
+    drop->revived = false;
+}
+
 enum hf_status hf_index_note_drop(struct hf_index *index, const struct hf_chunk_id *pack,
                                   bool pending, uint32_t *out_at, struct hf_error *err)
 {
     struct hf_place known;
     if (hf_id_table_find(&index->dropped, pack, &known)) {
         *out_at = known.major;
-        /* What an object says already does not have to be said again. */
-        index->drops[known.major].pending = index->drops[known.major].pending && pending;
+        drop_again(index, &index->drops[known.major], pending);
         return HF_OK;
     }
     if (index->drop_count >= UINT32_MAX - 1)
@@ -196,14 +220,11 @@ enum hf_status hf_index_note_drop(struct hf_index *index, const struct hf_chunk_
     }
     HF_TRY(hf_id_table_reserve(&index->dropped, 1, err));
     *out_at = (uint32_t)index->drop_count;
-    index->drops[index->drop_count] = (struct hf_index_drop){*pack, pending};
+    index->drops[index->drop_count] = (struct hf_index_drop){.pack = *pack, .pending = pending};
     (void)hf_id_table_put(&index->dropped, (struct hf_place){(uint32_t)index->drop_count, 0},
                           &known);
     index->drop_count++;
-    if (hf_id_table_find(&index->packs, pack, &known)) {
-        index->items[known.major]->dropped = true;
-        index->stale = true;
-    }
+    mark_dropped(index, pack);
     return HF_OK;
 }
 
@@ -215,6 +236,25 @@ enum hf_status hf_index_drop(struct hf_index *index, const struct hf_chunk_id *p
     enum hf_status status = hf_index_note_drop(index, pack, true, &at, err);
     pthread_rwlock_unlock(&index->lock);
     return status;
+}
+
+bool hf_index_revive(struct hf_index *index, const struct hf_chunk_id *pack)
+{
+    struct hf_place place;
+    bool said = false;
+    pthread_rwlock_wrlock(&index->lock);
+    if (hf_id_table_find(&index->dropped, pack, &place)) {
+        struct hf_index_drop *drop = &index->drops[place.major];
+        said = !drop->pending && !drop->revived;
+        drop->pending = false;
+        drop->revived = true;
+        if (hf_id_table_find(&index->packs, pack, &place)) {
+            index->items[place.major]->dropped = false;
+            index->stale = true;
+        }
+    }
+    pthread_rwlock_unlock(&index->lock);
+    return said;
 }
 
 /* Takes the lock for reading, with the table in order. */
@@ -273,9 +313,8 @@ const struct hf_index_pack *hf_index_find_pack(struct hf_index *index,
 
 bool hf_index_is_dropped(struct hf_index *index, const struct hf_chunk_id *pack)
 {
-    struct hf_place place;
     pthread_rwlock_rdlock(&index->lock);
-    bool dropped = hf_id_table_find(&index->dropped, pack, &place);
+    bool dropped = is_dropped(index, pack);
     pthread_rwlock_unlock(&index->lock);
     return dropped;
 }

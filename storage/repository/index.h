@@ -96,6 +96,10 @@ enum hf_status hf_index_add(struct hf_index *index, const struct hf_chunk_id *pa
  * know is remembered, so that it is not adopted. */
 enum hf_status hf_index_drop(struct hf_index *index, const struct hf_chunk_id *pack,
                              struct hf_error *err) HF_WARN_UNUSED;
+/* A pack that was dropped and is whole again: it counts, and is adopted where it is found. True
+ * when objects in the store still say that it is dropped: only hf_index_rewrite makes that known
+ * to others. */
+bool hf_index_revive(struct hf_index *index, const struct hf_chunk_id *pack);
 
 /* Packs that were added or adopted since, and drops, that no object says yet. */
 size_t hf_index_pending(struct hf_index *index);

@@ -18,6 +18,7 @@ struct hf_index_item {
 struct hf_index_drop {
     struct hf_chunk_id pack;
     bool pending;
+    bool revived; /* does not count any more; stays in its place, which objects refer to */
 };
 
 /* An object in the store, and what it says. */

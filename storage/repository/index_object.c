@@ -282,7 +282,7 @@ static enum hf_status collect(struct hf_index *index, bool all, struct hf_index_
         if (all || index->items[i]->pending)
             out->items[out->count++] = index->items[i];
     for (size_t i = 0; status == HF_OK && i < index->drop_count; i++)
-        if (all || index->drops[i].pending)
+        if ((all && !index->drops[i].revived) || index->drops[i].pending)
             out->drops[out->drop_count++] = (uint32_t)i;
     pthread_rwlock_unlock(&index->lock);
     return status;

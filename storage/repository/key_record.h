@@ -86,6 +86,12 @@ enum hf_status hf_key_record_grant(const struct hf_key_record *record, const str
                                    uint32_t generation, const struct hf_roster *roster,
                                    struct hf_buf *out, struct hf_error *err) HF_WARN_UNUSED;
 
+/* The same with a grant that another copy of the record has, as it is: nothing is opened. Heads
+ * that differ are HF_DAMAGED. generation: one that other has and record lacks. */
+enum hf_status hf_key_record_carry(const struct hf_key_record *record,
+                                   const struct hf_key_record *other, uint32_t generation,
+                                   struct hf_buf *out, struct hf_error *err) HF_WARN_UNUSED;
+
 /* HF_OK when all grants carry the signature of sign_pk's holder, HF_DAMAGED otherwise. */
 enum hf_status hf_key_record_verify(const struct hf_key_record *record,
                                     const uint8_t sign_pk[HF_SIGN_PK],

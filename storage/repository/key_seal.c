@@ -260,27 +260,49 @@ static enum hf_status render_record(const struct hf_key_record *record,
     return hf_buf_append(out, sum, sizeof sum, err);
 }
 
+/* The same, within the bounds of a record, appended to out. */
+static enum hf_status append_record(const struct hf_key_record *record,
+                                    const struct hf_key_grant *more, struct hf_buf *out,
+                                    struct hf_error *err)
+{
+    HF_AUTO(hf_buf) whole = HF_BUF_INIT;
+    if (record->grant_count >= HF_GENERATIONS_MAX)
+        return hf_error_set(err, HF_UNSUPPORTED, "a key record holds at most %d generations",
+                            HF_GENERATIONS_MAX);
+    HF_TRY(render_record(record, more, &whole, err));
+    if (whole.len > HF_KEY_RECORD_MAX)
+        return hf_error_set(err, HF_UNSUPPORTED, "the key record would grow beyond %d bytes",
+                            HF_KEY_RECORD_MAX);
+    return hf_buf_append(out, whole.data, whole.len, err);
+}
+
 enum hf_status hf_key_record_grant(const struct hf_key_record *record, const struct hf_keyset *keys,
                                    uint32_t generation, const struct hf_roster *roster,
                                    struct hf_buf *out, struct hf_error *err)
 {
     if (keys->role != HF_ROLE_READER)
         return hf_error_set(err, HF_DENIED, "granting needs a reader key");
-    if (record->grant_count >= HF_GENERATIONS_MAX)
-        return hf_error_set(err, HF_UNSUPPORTED, "a key record holds at most %d generations",
-                            HF_GENERATIONS_MAX);
     HF_AUTO(hf_buf) box = HF_BUF_INIT;
     HF_AUTO(hf_buf) bytes = HF_BUF_INIT;
-    HF_AUTO(hf_buf) whole = HF_BUF_INIT;
     HF_TRY(seal_box(record, keys, generation, roster, &box, err));
     struct hf_key_grant grant = {.generation = generation, .box = box.data, .box_len = box.len};
     HF_TRY(signed_bytes(record, &grant, &bytes, err));
     (void)crypto_sign_detached(grant.signature, NULL, bytes.data, bytes.len, keys->sign_sk);
-    HF_TRY(render_record(record, &grant, &whole, err));
-    if (whole.len > HF_KEY_RECORD_MAX)
-        return hf_error_set(err, HF_UNSUPPORTED, "the key record would grow beyond %d bytes",
-                            HF_KEY_RECORD_MAX);
-    return hf_buf_append(out, whole.data, whole.len, err);
+    return append_record(record, &grant, out, err);
+}
+
+enum hf_status hf_key_record_carry(const struct hf_key_record *record,
+                                   const struct hf_key_record *other, uint32_t generation,
+                                   struct hf_buf *out, struct hf_error *err)
+{
+    if (record->head_len != other->head_len ||
+        memcmp(record->bytes.data, other->bytes.data, record->head_len) != 0)
+        return hf_error_set(err, HF_DAMAGED, "two key records of one id are not the same");
+    for (size_t i = 0; i < other->grant_count; i++)
+        if (other->grants[i].generation == generation)
+            return append_record(record, &other->grants[i], out, err);
+    return hf_error_set(err, HF_NOT_FOUND, "the key record has no generation %u",
+                        (unsigned)generation);
 }
 
 static enum hf_status open_grant(const struct hf_key_record *record,

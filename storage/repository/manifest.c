@@ -190,19 +190,25 @@ static enum hf_status open_object(struct hf_repo *repo, const struct hf_buf *obj
     return hf_manifest_parse(json.data, json.len, out, err);
 }
 
-enum hf_status hf_manifest_read(struct hf_repo *repo, const char *key, struct hf_manifest *out,
-                                struct hf_error *err)
+enum hf_status hf_manifest_load(struct hf_repo *repo, const char *key, struct hf_buf *out_object,
+                                struct hf_manifest *out, struct hf_error *err)
 {
-    HF_AUTO(hf_buf) object = HF_BUF_INIT;
     char id[HF_SNAPSHOT_ID_TEXT];
     if (!hf_manifest_key_id(key, id))
         return hf_error_set(err, HF_DAMAGED, "%s: not the name of a snapshot", key);
-    HF_TRY(hf_store_get_all(repo->store, key, OBJECT_MAX, &object, err));
+    HF_TRY(hf_store_get_all(repo->store, key, OBJECT_MAX, out_object, err));
     HF_AUTO(hf_manifest) manifest = {.time = 0};
-    if (open_object(repo, &object, id, &manifest, err) != HF_OK ||
+    if (open_object(repo, out_object, id, &manifest, err) != HF_OK ||
         check_time(&manifest, key, err) != HF_OK)
         return hf_error_prefix(err, "%s", key);
     *out = manifest;
     manifest = (struct hf_manifest){.time = 0};
     return HF_OK;
+}
+
+enum hf_status hf_manifest_read(struct hf_repo *repo, const char *key, struct hf_manifest *out,
+                                struct hf_error *err)
+{
+    HF_AUTO(hf_buf) object = HF_BUF_INIT;
+    return hf_manifest_load(repo, key, &object, out, err);
 }

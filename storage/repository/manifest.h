@@ -54,6 +54,9 @@ enum hf_status hf_manifest_write(struct hf_repo *repo, const struct hf_manifest 
 /* key: "snapshots/<time>-<id>". The object is hashed against its name before it is opened. */
 enum hf_status hf_manifest_read(struct hf_repo *repo, const char *key, struct hf_manifest *out,
                                 struct hf_error *err) HF_WARN_UNUSED;
+/* The same, with the object as it is stored, appended to an empty out_object. */
+enum hf_status hf_manifest_load(struct hf_repo *repo, const char *key, struct hf_buf *out_object,
+                                struct hf_manifest *out, struct hf_error *err) HF_WARN_UNUSED;
 
 /* The id within a key of that form, or false when it is none. */
 bool hf_manifest_key_id(const char *key, char out_id[HF_SNAPSHOT_ID_TEXT]);

@@ -67,19 +67,25 @@ static enum hf_status parse(const struct hf_buf *text, const char *id, struct hf
     return HF_OK;
 }
 
-enum hf_status hf_proof_read(struct hf_repo *repo, const char *key, struct hf_proof *out,
-                             struct hf_error *err)
+enum hf_status hf_proof_load(struct hf_repo *repo, const char *key, struct hf_buf *out_object,
+                             struct hf_proof *out, struct hf_error *err)
 {
-    HF_AUTO(hf_buf) object = HF_BUF_INIT;
     HF_AUTO(hf_buf) text = HF_BUF_INIT;
     char id[HF_SNAPSHOT_ID_TEXT];
     if (!hf_proof_key_id(key, id))
         return hf_error_set(err, HF_DAMAGED, "%s: not the name of a proof", key);
-    HF_TRY(hf_store_get_all(repo->store, key, OBJECT_MAX, &object, err));
-    if (hf_sealed_json_open(repo->keys, HF_SEALED_PROOF, &object, &text, err) != HF_OK ||
+    HF_TRY(hf_store_get_all(repo->store, key, OBJECT_MAX, out_object, err));
+    if (hf_sealed_json_open(repo->keys, HF_SEALED_PROOF, out_object, &text, err) != HF_OK ||
         parse(&text, id, out, err) != HF_OK)
         return hf_error_prefix(err, "%s", key);
     return HF_OK;
+}
+
+enum hf_status hf_proof_read(struct hf_repo *repo, const char *key, struct hf_proof *out,
+                             struct hf_error *err)
+{
+    HF_AUTO(hf_buf) object = HF_BUF_INIT;
+    return hf_proof_load(repo, key, &object, out, err);
 }
 
 static enum hf_status collect_key(void *ctx, const char *key, const struct hf_store_stat *stat,

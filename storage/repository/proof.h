@@ -19,6 +19,9 @@ bool hf_proof_key_id(const char *key, char out_id[HF_SNAPSHOT_ID_TEXT]);
 /* HF_DAMAGED when it is not whole, or is the proof of another snapshot than its key says. */
 enum hf_status hf_proof_read(struct hf_repo *repo, const char *key, struct hf_proof *out,
                              struct hf_error *err) HF_WARN_UNUSED;
+/* The same, with the object as it is stored, appended to an empty out_object. */
+enum hf_status hf_proof_load(struct hf_repo *repo, const char *key, struct hf_buf *out_object,
+                             struct hf_proof *out, struct hf_error *err) HF_WARN_UNUSED;
 
 /* Deletes what said "checked" of this snapshot before this moment: a newer proof says it as well,
  * and a check every night would otherwise leave an object every night. */

@@ -31,8 +31,8 @@ static enum hf_status look_at_object(void *ctx, const char *key, const struct hf
 }
 
 /* The header first and by itself: what else there is does not matter then. */
-static enum hf_status check_empty(struct hf_store *store, struct hf_strings *leftovers,
-                                  struct hf_error *err)
+enum hf_status hf_repo_check_empty(struct hf_store *store, struct hf_strings *leftovers,
+                                   struct hf_error *err)
 {
     struct hf_store_stat stat;
     struct hf_error absent = HF_ERROR_INIT;
@@ -95,8 +95,8 @@ static enum hf_status make_first_key(const struct hf_keyset *keys,
 
 /* A put that failed, or found the object there, may have been ours all the same (an answer that
  * got lost): only what is in the store now tells. */
-static enum hf_status put_header(struct hf_store *store, const struct hf_repo_header *header,
-                                 struct hf_error *err)
+enum hf_status hf_repo_put_header(struct hf_store *store, const struct hf_repo_header *header,
+                                  struct hf_error *err)
 {
     HF_AUTO(hf_buf) bytes = HF_BUF_INIT;
     HF_TRY(hf_header_render(header, &bytes, err));
@@ -125,7 +125,7 @@ static enum hf_status write_all(struct hf_store *store, const struct hf_repo_hea
     char object[HF_KEY_OBJECT_TEXT];
     hf_key_object(object, record->id);
     HF_TRY(hf_store_put(store, object, record->bytes.data, record->bytes.len, HF_PUT_CREATE, err));
-    enum hf_status status = put_header(store, header, err);
+    enum hf_status status = hf_repo_put_header(store, header, err);
     if (status == HF_EXISTS) { /* another's: our key opens nothing */
         struct hf_error ignored = HF_ERROR_INIT;
         (void)!hf_store_delete(store, object, &ignored);
@@ -138,7 +138,7 @@ enum hf_status hf_repo_init(struct hf_store *store, const struct hf_repo_options
 {
     HF_TRY(hf_crypto_init(err));
     HF_AUTO(hf_strings) leftovers = HF_STRINGS_INIT;
-    HF_TRY(check_empty(store, &leftovers, err));
+    HF_TRY(hf_repo_check_empty(store, &leftovers, err));
 
     struct hf_repo_header header;
     HF_AUTO_PTR(hf_keyset) keys = NULL;

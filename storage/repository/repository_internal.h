@@ -1,10 +1,12 @@
 /*
  * struct hf_repo, for storage/repository only. Set by hf_repo_open and constant after, but for
- * keys, which hf_key_rotate replaces and which nobody else may use while it runs.
+ * keys, which hf_key_rotate and hf_replica_carry_keys replace and which nobody else may use while
+ * they run. And the parts of hf_repo_init that making a replica shares.
  */
 #ifndef HF_REPOSITORY_INTERNAL_H
 #define HF_REPOSITORY_INTERNAL_H
 
+#include "base/text.h"
 #include "storage/repository/header.h"
 #include "storage/repository/keys.h"
 #include "storage/repository/keyset.h"
@@ -20,5 +22,13 @@ struct hf_repo {
     uint64_t kdf_ops;            /* of that record when it is a passphrase's, else the defaults; */
     uint64_t kdf_mem;            /* used for records added later */
 };
+
+/* The store holds no repository and nothing but keys of an init that was killed, which are added
+ * to leftovers. Errors: hf_repo_init. */
+enum hf_status hf_repo_check_empty(struct hf_store *store, struct hf_strings *leftovers,
+                                   struct hf_error *err) HF_WARN_UNUSED;
+/* The step that makes a repository of a store. HF_EXISTS when it is one already. */
+enum hf_status hf_repo_put_header(struct hf_store *store, const struct hf_repo_header *header,
+                                  struct hf_error *err) HF_WARN_UNUSED;
 
 #endif

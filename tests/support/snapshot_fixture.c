@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "storage/repository/backup.h"
 #include "storage/repository/keys.h"
+#include "storage/repository/replica.h"
 #include "tests/support/check.h"
 #include "tests/support/memory_store.h"
 
@@ -61,6 +62,30 @@ struct hf_repo *fixture_writer(struct fixture *fixture)
     assert_ok(fixture_reopen(fixture->store, passphrase, &repo, &err), &err);
     hf_secret_free(passphrase);
     return repo;
+}
+
+void fixture_replica(struct fixture *original, struct fixture *out)
+{
+    struct hf_error err = HF_ERROR_INIT;
+    const struct hf_credential credential = {.passphrase = original->passphrase};
+    *out = (struct fixture){.passphrase = original->passphrase};
+    assert_ok(hf_memory_store_new(&out->store, &err), &err);
+    assert_ok(hf_replica_init(original->repo, out->store, &credential, &err), &err);
+    assert_ok(hf_repo_open(out->store, &credential, &out->repo, &err), &err);
+}
+
+void fixture_copy(struct fixture *original, struct fixture *out)
+{
+    struct hf_error err = HF_ERROR_INIT;
+    *out = (struct fixture){.passphrase = original->passphrase};
+    assert_ok(hf_memory_store_copy(original->store, &out->store, &err), &err);
+    assert_ok(fixture_reopen(out->store, out->passphrase, &out->repo, &err), &err);
+}
+
+void fixture_drop(struct fixture *fixture)
+{
+    hf_repo_close(fixture->repo);
+    hf_store_close(fixture->store);
 }
 
 static uint64_t next_number(uint64_t *state)

@@ -30,6 +30,13 @@ enum hf_status fixture_reopen(struct hf_store *store, const struct hf_secret *pa
 /* The same repository with a writer key of its own. */
 struct hf_repo *fixture_writer(struct fixture *fixture);
 
+/* A replica in a store of its own, open under the same passphrase, which it borrows: to be closed
+ * with fixture_drop. */
+void fixture_replica(struct fixture *original, struct fixture *out);
+/* A copy of the store as it is, open. The same. */
+void fixture_copy(struct fixture *original, struct fixture *out);
+void fixture_drop(struct fixture *fixture);
+
 /* Appends the content of a stream. */
 void fixture_content(const struct fixture_stream *stream, struct hf_buf *out);
 /* Makes a snapshot. */

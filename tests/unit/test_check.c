@@ -52,17 +52,9 @@ static int teardown(void **state)
 /* A copy to do harm to. */
 static struct fixture copy(void)
 {
-    struct hf_error err = HF_ERROR_INIT;
-    struct fixture made = {.passphrase = origin.passphrase};
-    assert_ok(hf_memory_store_copy(origin.store, &made.store, &err), &err);
-    assert_ok(fixture_reopen(made.store, made.passphrase, &made.repo, &err), &err);
+    struct fixture made;
+    fixture_copy(&origin, &made);
     return made;
-}
-
-static void drop_copy(struct fixture *made)
-{
-    hf_repo_close(made->repo);
-    hf_store_close(made->store);
 }
 
 static enum hf_status check(struct hf_repo *repo, double percent, bool repair,
@@ -176,7 +168,7 @@ static void check_with_data_records_the_proof(void **state)
     assert_ok(hf_snapshots_load(made.repo, "other", NULL, &list, &err), &err);
     assert_int_equal(list.count, 0);
     hf_snapshots_free(&list);
-    drop_copy(&made);
+    fixture_drop(&made);
 }
 
 static void check_sample_reads_a_part(void **state)
@@ -190,7 +182,7 @@ static void check_sample_reads_a_part(void **state)
     assert_true(some.bytes_read > 0 && some.bytes_read < all.bytes_read);
     hf_check_report_free(&some);
     hf_check_report_free(&all);
-    drop_copy(&made);
+    fixture_drop(&made);
 }
 
 static void check_with_writer_key_reads_no_data(void **state)
@@ -204,7 +196,7 @@ static void check_with_writer_key_reads_no_data(void **state)
     hf_check_report_free(&report);
     expect_clean(writer, 0);
     hf_repo_close(writer);
-    drop_copy(&made);
+    fixture_drop(&made);
 }
 
 /* Every pack in turn goes missing. */
@@ -234,7 +226,7 @@ static void check_missing_pack_costs_what_it_costs(void **state)
             assert_true(lists(json_object_get(finding, "snapshots"), first_id));
         }
         hf_check_report_free(&report);
-        drop_copy(&made);
+        fixture_drop(&made);
     }
 }
 
@@ -277,7 +269,7 @@ static void check_flipped_byte_costs_its_chunk(void **state)
     assert_true(json_array_size(json_object_get(finding, "streams")) > 0);
     expect_costs(made.repo, &report);
     hf_check_report_free(&report);
-    drop_copy(&made);
+    fixture_drop(&made);
 }
 
 static void check_truncated_pack_is_found(void **state)
@@ -298,7 +290,7 @@ static void check_truncated_pack_is_found(void **state)
         if (percent == 100)
             expect_costs(made.repo, &report);
         hf_check_report_free(&report);
-        drop_copy(&made);
+        fixture_drop(&made);
     }
 }
 
@@ -320,7 +312,7 @@ static void check_damaged_manifest_is_found(void **state)
     assert_int_equal(list.count, 1);
     assert_int_equal(list.unreadable, 1);
     hf_snapshots_free(&list);
-    drop_copy(&made);
+    fixture_drop(&made);
 }
 
 static void repair_rebuilds_a_lost_index(void **state)
@@ -345,7 +337,7 @@ static void repair_rebuilds_a_lost_index(void **state)
         assert_true(hf_memory_store_count(made.store, "index/") > 0);
         assert_int_equal(hf_memory_store_count(made.store, "leases/"), 0);
         expect_clean(made.repo, 100);
-        drop_copy(&made);
+        fixture_drop(&made);
     }
 }
 
@@ -383,7 +375,7 @@ static void repair_and_backup_heal_a_lost_pack(void **state)
         hf_check_report_free(&report);
         assert_ok(fixture_read_all(made.repo, first_id, first, STREAMS, &err), &err);
         assert_ok(fixture_read_all(made.repo, second_id, second, STREAMS, &err), &err);
-        drop_copy(&made);
+        fixture_drop(&made);
     }
 }
 
@@ -401,7 +393,7 @@ static void repair_beside_others_is_busy(void **state)
     assert_ok(check(made.repo, 0, false, &report, &err), &err);
     hf_check_report_free(&report);
     hf_lease_release(lease);
-    drop_copy(&made);
+    fixture_drop(&made);
 }
 
 /* A store that goes away is no damage, whenever it goes. */
@@ -416,7 +408,7 @@ static void check_of_failing_store_is_no_finding(void **state)
         enum hf_status status = check(made.repo, 100, n % 2, &report, &err);
         size_t problems = report.problems;
         hf_check_report_free(&report);
-        drop_copy(&made);
+        fixture_drop(&made);
         assert_int_equal(problems, 0);
         if (status == HF_OK)
             break;

@@ -127,6 +127,37 @@ static void drop_pack_found_last_and_known_after_load(void **state)
     hf_index_free(index);
 }
 
+static void revive_counts_again_once_it_is_rewritten(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hf_index *index = new_index();
+    struct hf_error err = HF_ERROR_INIT;
+    struct hf_location at;
+    struct fixture_pack pack = fixture_pack(NULL, fixture->repo->keys, 1, 3, index);
+    flush(fixture, index);
+    assert_false(hf_index_revive(index, &pack.id)); /* it is not dropped */
+    /* Dropped and revived before anybody was told: nothing to tell. */
+    assert_ok(hf_index_drop(index, &pack.id, &err), &err);
+    assert_false(hf_index_revive(index, &pack.id));
+    assert_true(find(index, 1, 0, &at) && !at.dropped);
+    assert_int_equal(hf_index_pending(index), 0);
+    assert_int_equal(hf_index_frames(index), 3);
+    /* Dropped again, and told. */
+    assert_ok(hf_index_drop(index, &pack.id, &err), &err);
+    assert_true(find(index, 1, 0, &at) && at.dropped);
+    flush(fixture, index);
+    hf_index_free(index);
+    index = load(fixture);
+    assert_true(hf_index_is_dropped(index, &pack.id));
+    assert_true(hf_index_revive(index, &pack.id));
+    assert_true(find(index, 1, 0, &at) && !at.dropped);
+    assert_ok(hf_index_rewrite(index, fixture->repo, &err), &err);
+    hf_index_free(index);
+    index = load(fixture);
+    assert_true(find(index, 1, 0, &at) && !at.dropped);
+    hf_index_free(index);
+}
+
 static void rewrite_replaces_all_objects(void **state)
 {
     struct fixture *fixture = *state;
@@ -292,6 +323,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(flush_load_same_index, set_up, tear_down),
         cmocka_unit_test_setup_teardown(flush_many_packs_several_objects, set_up, tear_down),
         cmocka_unit_test_setup_teardown(drop_pack_found_last_and_known_after_load, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(revive_counts_again_once_it_is_rewritten, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(rewrite_replaces_all_objects, set_up, tear_down),
         cmocka_unit_test_setup_teardown(load_damaged_object_is_a_fault, set_up, tear_down),
