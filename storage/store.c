@@ -53,6 +53,13 @@ static bool prefix_valid(const char *prefix)
     return hf_store_key_valid(key);
 }
 
+enum hf_store_kind hf_store_kind(const char *key)
+{
+    if (strncmp(key, "packs/", 6) == 0)
+        return HF_STORE_BULK;
+    return strncmp(key, "leases/", 7) == 0 ? HF_STORE_PASSING : HF_STORE_RECORD;
+}
+
 static enum hf_status check_key(const struct hf_store *store, const char *key, struct hf_error *err)
 {
     if (hf_store_key_valid(key))

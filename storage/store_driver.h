@@ -32,6 +32,14 @@ struct hf_store {
 enum hf_status hf_store_setup(struct hf_store *store, const struct hf_store_driver *driver,
                               const char *name, struct hf_error *err) HF_WARN_UNUSED;
 
+/* What an object is for, as the first part of its key says: a store may treat kinds differently. */
+enum hf_store_kind {
+    HF_STORE_BULK,    /* packs/: large, many, named by the SHA-256 of their bytes (last part) */
+    HF_STORE_PASSING, /* leases/: replaced and removed all the time */
+    HF_STORE_RECORD,  /* everything else */
+};
+enum hf_store_kind hf_store_kind(const char *key);
+
 /* What hf_store_put and the others demand of a key: for drivers that find names (list). */
 bool hf_store_key_valid(const char *key);
 

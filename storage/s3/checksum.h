@@ -11,6 +11,7 @@ enum {
     HF_SHA256 = 32,
     HF_SHA256_TEXT = 2 * HF_SHA256 + 1,
     HF_MD5 = 16,
+    HF_MD5_TEXT = 2 * HF_MD5 + 1,
     HF_CHECKSUM_BASE64 = 48, /* of 32 bytes, with its NUL */
 };
 

@@ -95,15 +95,16 @@ static bool hmac(const uint8_t *key, size_t key_len, const char *text, uint8_t o
 static bool derive_key(const struct hf_sigv4_request *request, const struct hf_secret *secret,
                        uint8_t out[HASH])
 {
-    uint8_t first[4 + HF_SECRET_MAX];
+    static const uint8_t prefix[4] = {'A', 'W', 'S', '4'};
+    uint8_t first[sizeof prefix + HF_SECRET_MAX];
     char date[DATE + 1];
-    memcpy(first, "AWS4", 4);
-    memcpy(first + 4, secret->data, secret->len);
-    memcpy(date, request->time, DATE);
-    date[DATE] = '\0';
-    bool done = hmac(first, 4 + secret->len, date, out) && hmac(out, HASH, request->region, out) &&
-                hmac(out, HASH, request->service, out) && hmac(out, HASH, "aws4_request", out);
-    sodium_memzero(first, 4 + secret->len);
+    memcpy(first, prefix, sizeof prefix);
+    memcpy(first + sizeof prefix, secret->data, secret->len);
+    (void)snprintf(date, sizeof date, "%s", request->time); /* the time of day is cut off */
+    bool done = hmac(first, sizeof prefix + secret->len, date, out) &&
+                hmac(out, HASH, request->region, out) && hmac(out, HASH, request->service, out) &&
+                hmac(out, HASH, "aws4_request", out);
+    sodium_memzero(first, sizeof prefix + secret->len);
     return done;
 }
 
