@@ -187,6 +187,23 @@ static enum hf_status find_identity(const struct hf_session *session,
     return HF_OK;
 }
 
+/* What a repository is opened with: an identity, or else a passphrase. */
+static enum hf_status choose_credential(struct hf_session *session, const struct hf_chosen *chosen,
+                                        struct hf_secret **out_identity,
+                                        struct hf_secret **out_passphrase, struct hf_error *err)
+{
+    char what[WHAT_MAX];
+
+    passphrase_name(chosen, what);
+    HF_TRY(find_identity(session, chosen, out_identity, err));
+    if (*out_identity)
+        return HF_OK;
+    HF_TRY(find_passphrase(session, chosen, what, out_passphrase, err));
+    if (!*out_passphrase && hf_prompt_secret(what, out_passphrase, err) != HF_OK)
+        return prompt_failed(err);
+    return HF_OK;
+}
+
 static const char *fingerprint_of(const struct hf_session *session, const struct hf_chosen *chosen)
 {
     const char *said = hf_args_value(session->args, HF_OPT_FINGERPRINT);
@@ -195,59 +212,76 @@ static const char *fingerprint_of(const struct hf_session *session, const struct
 }
 
 static enum hf_status open_repository(struct hf_session *session, const struct hf_chosen *chosen,
-                                      struct hf_error *err)
+                                      struct hf_opened *opened, struct hf_error *err)
 {
     HF_AUTO_PTR(hf_secret) identity = NULL;
     HF_AUTO_PTR(hf_secret) passphrase = NULL;
-    struct hf_credential credential = {.fingerprint = fingerprint_of(session, chosen)};
-    char what[WHAT_MAX];
+    struct hf_credential credential = {.passphrase = NULL};
 
-    passphrase_name(chosen, what);
-    HF_TRY(find_identity(session, chosen, &identity, err));
-    if (!identity)
-        HF_TRY(find_passphrase(session, chosen, what, &passphrase, err));
-    if (!identity && !passphrase && hf_prompt_secret(what, &passphrase, err) != HF_OK)
-        return prompt_failed(err);
+    HF_TRY(choose_credential(session, chosen, &identity, &passphrase, err));
+    credential.fingerprint = fingerprint_of(session, chosen);
     credential.identity = identity;
     credential.passphrase = passphrase;
-    if (hf_repo_open(session->store, &credential, &session->repo, err) != HF_OK)
-        return hf_session_name_repository(session, err);
+    if (hf_repo_open(opened->store, &credential, &opened->repo, err) != HF_OK)
+        return hf_opened_name(opened, err);
     return HF_OK;
 }
 
-void hf_choose_close(struct hf_session *session)
+static struct hf_opened *find_opened(const struct hf_session *session, const char *place)
 {
-    if (session->repo)
-        hf_repo_close(session->repo);
-    if (session->store)
-        hf_store_close(session->store);
-    free(session->repository);
-    free(session->repository_place);
-    session->repo = NULL;
-    session->store = NULL;
-    session->repository = NULL;
-    session->repository_place = NULL;
+    struct hf_opened *opened = session->opened;
+
+    while (opened && !(opened->store && strcmp(opened->place, place) == 0))
+        opened = opened->next;
+    return opened;
+}
+
+static enum hf_status open_store(struct hf_session *session, const struct hf_chosen *chosen,
+                                 enum hf_place_mode mode, struct hf_opened **out,
+                                 struct hf_error *err)
+{
+    struct hf_opened *opened = find_opened(session, chosen->place);
+    HF_AUTO_FREE char *title = NULL;
+
+    if (!opened) {
+        HF_TRY(hf_text_format(&title, err, "repository %s",
+                              chosen->name ? chosen->name : chosen->place));
+        HF_TRY(hf_session_add_opened(session, title, chosen->place, &opened, err));
+        if (hf_place_open(session, chosen, mode, &opened->store, err) != HF_OK)
+            return hf_opened_name(opened, err);
+    }
+    *out = opened;
+    return HF_OK;
 }
 
 enum hf_status hf_choose_open_store(struct hf_session *session, const struct hf_chosen *chosen,
                                     struct hf_error *err)
 {
-    if (session->store && strcmp(session->repository_place, chosen->place) == 0)
-        return HF_OK;
-    hf_choose_close(session);
-    HF_TRY(hf_text_copy(chosen->place, &session->repository_place, err));
-    HF_TRY(hf_text_format(&session->repository, err, "repository %s",
-                          chosen->name ? chosen->name : chosen->place));
-    if (hf_place_open(session, chosen, HF_PLACE_OPEN, &session->store, err) != HF_OK)
-        return hf_session_name_repository(session, err);
+    return open_store(session, chosen, HF_PLACE_OPEN, &session->at_hand, err);
+}
+
+enum hf_status hf_choose_make_store(struct hf_session *session, const struct hf_chosen *chosen,
+                                    struct hf_error *err)
+{
+    return open_store(session, chosen, HF_PLACE_CREATE, &session->at_hand, err);
+}
+
+enum hf_status hf_choose_open_beside(struct hf_session *session, const struct hf_chosen *chosen,
+                                     struct hf_opened **out, struct hf_error *err)
+{
+    struct hf_opened *opened;
+
+    HF_TRY(open_store(session, chosen, HF_PLACE_OPEN, &opened, err));
+    if (!opened->repo)
+        HF_TRY(open_repository(session, chosen, opened, err));
+    *out = opened;
     return HF_OK;
 }
 
 enum hf_status hf_choose_open(struct hf_session *session, const struct hf_chosen *chosen,
                               struct hf_error *err)
 {
-    HF_TRY(hf_choose_open_store(session, chosen, err));
-    return session->repo ? HF_OK : open_repository(session, chosen, err);
+    return hf_choose_open_beside(session, chosen, &session->at_hand, err);
 }
 
 enum hf_status hf_choose_and_open(struct hf_session *session, struct hf_error *err)

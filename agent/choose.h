@@ -27,14 +27,19 @@ enum hf_status hf_choose_new_passphrase(struct hf_session *session, const struct
                                         struct hf_secret **out,
                                         struct hf_error *err) HF_WARN_UNUSED;
 
-/* Opens the store (session->store), or the store and the repository (session->repo). Stays as it
- * is when it is open already. Errors name the repository. */
+/* Opens the store, or the store and the repository, and makes it the one at hand. One that is open
+ * already is not opened again. Errors name the repository. */
 enum hf_status hf_choose_open_store(struct hf_session *session, const struct hf_chosen *chosen,
                                     struct hf_error *err) HF_WARN_UNUSED;
 enum hf_status hf_choose_open(struct hf_session *session, const struct hf_chosen *chosen,
                               struct hf_error *err) HF_WARN_UNUSED;
 /* Both at once: hf_choose_repository and hf_choose_open. */
 enum hf_status hf_choose_and_open(struct hf_session *session, struct hf_error *err) HF_WARN_UNUSED;
-void hf_choose_close(struct hf_session *session);
+/* A store that may have to be made, and becomes the one at hand. */
+enum hf_status hf_choose_make_store(struct hf_session *session, const struct hf_chosen *chosen,
+                                    struct hf_error *err) HF_WARN_UNUSED;
+/* Another repository, beside the one at hand. */
+enum hf_status hf_choose_open_beside(struct hf_session *session, const struct hf_chosen *chosen,
+                                     struct hf_opened **out, struct hf_error *err) HF_WARN_UNUSED;
 
 #endif

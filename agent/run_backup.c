@@ -80,7 +80,7 @@ static enum hf_status back_up(struct hf_session *session, struct hf_config_sourc
     enum hf_status status;
 
     HF_TRY(backup_options(session, source, host, sizeof host, &options, err));
-    HF_TRY(hf_backup_begin(session->repo, &options, &backup, err));
+    HF_TRY(hf_backup_begin(session->at_hand->repo, &options, &backup, err));
     hf_output_begin(session->output, source->name);
     status = capture_and_commit(session, source, backup, out, err);
     hf_output_end(session->output);

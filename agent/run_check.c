@@ -58,13 +58,13 @@ static void write_summary(struct hf_session *session, const struct hf_check_repo
 
     hf_text_format_size(read, report->bytes_read);
     hf_duration_format(text, took);
-    if (session->repo)
-        hf_output_news(session->output,
-                       "%s: %" PRIu64 " snapshots, %" PRIu64 " packs, %s read in %s: %s\n",
-                       session->repository, report->snapshots, report->packs, read, text, verdict);
+    if (session->at_hand->repo)
+        hf_output_news(
+            session->output, "%s: %" PRIu64 " snapshots, %" PRIu64 " packs, %s read in %s: %s\n",
+            session->at_hand->title, report->snapshots, report->packs, read, text, verdict);
     else
         hf_output_news(session->output, "%s: %" PRIu64 " objects, %s read in %s: %s\n",
-                       session->repository, report->objects, read, text, verdict);
+                       session->at_hand->title, report->objects, read, text, verdict);
 }
 
 static void report(struct hf_session *session, const struct hf_check_report *report, int64_t took)
@@ -99,8 +99,8 @@ enum hf_status hf_run_check(struct hf_session *session, struct hf_error *err)
     HF_TRY(check_options(session, &options, err));
     HF_TRY(open_for_check(session, no_key, err));
     hf_output_begin(session->output, "check");
-    status = no_key ? hf_check_store(session->store, &options, &found, err)
-                    : hf_check_repo(session->repo, &options, &found, err);
+    status = no_key ? hf_check_store(session->at_hand->store, &options, &found, err)
+                    : hf_check_repo(session->at_hand->repo, &options, &found, err);
     hf_output_end(session->output);
     if (status == HF_OK || status == HF_DAMAGED)
         report(session, &found, hf_clock_monotonic() - start);

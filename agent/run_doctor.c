@@ -49,8 +49,8 @@ static void look_at_backups(struct findings *f, const char *subject)
     char text[HF_TIME_TEXT + HF_DURATION_TEXT + 200], time[HF_TIME_TEXT], age[HF_DURATION_TEXT];
     const struct hf_snapshot_info *last;
 
-    if (hf_snapshots_load(f->session->repo, NULL, hf_output_observer(f->session->output), &list,
-                          &err) != HF_OK) {
+    if (hf_snapshots_load(f->session->at_hand->repo, NULL, hf_output_observer(f->session->output),
+                          &list, &err) != HF_OK) {
         find(f, subject, "snapshots", false, err.text);
         return;
     }
@@ -79,7 +79,7 @@ static void look_at_repository(struct findings *f, const struct hf_chosen *chose
         return;
     }
     find(f, subject, "opened", true,
-         hf_repo_role(session->repo) == HF_ROLE_READER
+         hf_repo_role(session->at_hand->repo) == HF_ROLE_READER
              ? "with a reader key: it can back up and restore"
              : "with a writer key: it can back up, not restore");
     look_at_backups(f, subject);

@@ -1,6 +1,5 @@
 /* holdfast init */
 #include "agent/choose.h"
-#include "agent/place.h"
 #include "agent/run.h"
 
 #include <string.h>
@@ -24,16 +23,16 @@ static enum hf_status read_cipher(const struct hf_args *args, enum hf_repo_ciphe
 
 static void report(struct hf_session *session, const struct hf_chosen *chosen)
 {
-    const char *fingerprint = hf_repo_fingerprint(session->repo);
+    const char *fingerprint = hf_repo_fingerprint(session->at_hand->repo);
 
     hf_output_event(session->output, "init",
                     json_pack("{s:s, s:s, s:s}", "repository", chosen->place, "id",
-                              hf_repo_id(session->repo), "fingerprint", fingerprint));
+                              hf_repo_id(session->at_hand->repo), "fingerprint", fingerprint));
     hf_output_news(session->output,
                    "made repository %s in %s\n"
                    "fingerprint %s\n"
                    "Without its passphrase nothing in it can be read: keep a copy elsewhere.\n",
-                   hf_repo_id(session->repo), chosen->place, fingerprint);
+                   hf_repo_id(session->at_hand->repo), chosen->place, fingerprint);
 }
 
 enum hf_status hf_run_init(struct hf_session *session, struct hf_error *err)
@@ -47,11 +46,11 @@ enum hf_status hf_run_init(struct hf_session *session, struct hf_error *err)
     HF_TRY(hf_choose_repository(session, NULL, &chosen, err));
     HF_TRY(hf_choose_new_passphrase(session, &chosen, &passphrase, err));
     credential.passphrase = passphrase;
-    if (hf_place_open(session, &chosen, HF_PLACE_CREATE, &session->store, err) != HF_OK ||
-        hf_repo_init(session->store, &options, &credential, err) != HF_OK ||
+    HF_TRY(hf_choose_make_store(session, &chosen, err));
+    if (hf_repo_init(session->at_hand->store, &options, &credential, err) != HF_OK ||
         /* Opened again, so that what is reported as made is known to open. */
-        hf_repo_open(session->store, &credential, &session->repo, err) != HF_OK)
-        return chosen.name ? hf_error_prefix(err, "repository %s", chosen.name) : err->status;
+        hf_repo_open(session->at_hand->store, &credential, &session->at_hand->repo, err) != HF_OK)
+        return hf_session_name_repository(session, err);
     report(session, &chosen);
     return HF_OK;
 }

@@ -59,7 +59,7 @@ enum hf_status hf_run_key_list(struct hf_session *session, struct hf_error *err)
     size_t count = 0;
 
     HF_TRY(hf_choose_and_open(session, err));
-    if (hf_key_list(session->repo, &keys, &count, err) != HF_OK)
+    if (hf_key_list(session->at_hand->repo, &keys, &count, err) != HF_OK)
         return hf_session_name_repository(session, err);
     HF_TRY(hf_table_begin(&table, "ID|LABEL|KIND|ROLE|>GENERATIONS|>AGE|", err));
     for (size_t i = 0; i < count; i++) {
@@ -107,7 +107,7 @@ enum hf_status hf_run_key_add(struct hf_session *session, struct hf_error *err)
     if (!key.recipient)
         HF_TRY(new_passphrase(args, &passphrase, err));
     key.passphrase = passphrase;
-    if (hf_key_add(session->repo, &key, id, err) != HF_OK)
+    if (hf_key_add(session->at_hand->repo, &key, id, err) != HF_OK)
         return hf_session_name_repository(session, err);
     hf_output_news(session->output, "added %s key %s\n", role_name(key.role), id);
     hf_output_event(session->output, "key_added",
@@ -120,7 +120,7 @@ enum hf_status hf_run_key_remove(struct hf_session *session, struct hf_error *er
     const char *id = session->args->operands.items[0];
 
     HF_TRY(hf_choose_and_open(session, err));
-    if (hf_key_remove(session->repo, id, err) != HF_OK)
+    if (hf_key_remove(session->at_hand->repo, id, err) != HF_OK)
         return hf_session_name_repository(session, err);
     hf_output_news(session->output,
                    "removed key %s; \"holdfast key rotate\" keeps what is written from now on "
@@ -135,7 +135,7 @@ enum hf_status hf_run_key_rotate(struct hf_session *session, struct hf_error *er
     uint32_t generation = 0;
 
     HF_TRY(hf_choose_and_open(session, err));
-    if (hf_key_rotate(session->repo, &generation, err) != HF_OK)
+    if (hf_key_rotate(session->at_hand->repo, &generation, err) != HF_OK)
         return hf_session_name_repository(session, err);
     hf_output_news(session->output, "generation %u of keys is in use from now on\n", generation);
     hf_output_event(session->output, "key_rotated",
@@ -153,7 +153,8 @@ enum hf_status hf_run_key_export(struct hf_session *session, struct hf_error *er
         return hf_error_set(err, HF_USAGE,
                             "the record is not text for a terminal; give --output FILE");
     HF_TRY(hf_choose_and_open(session, err));
-    if (hf_key_export(session->repo, session->args->operands.items[0], &record, err) != HF_OK)
+    if (hf_key_export(session->at_hand->repo, session->args->operands.items[0], &record, err) !=
+        HF_OK)
         return hf_session_name_repository(session, err);
     HF_TRY(hf_out_file_open(&file, path, err));
     HF_TRY(hf_fd_write(file.fd, record.data, record.len, path ? path : "standard output", err));

@@ -46,17 +46,18 @@ enum hf_status hf_run_list(struct hf_session *session, struct hf_error *err)
         session->args->operands.count > 0 ? session->args->operands.items[0] : NULL;
 
     HF_TRY(hf_choose_and_open(session, err));
-    if (hf_snapshots_load(session->repo, source, hf_output_observer(session->output), &list, err) !=
-        HF_OK)
+    if (hf_snapshots_load(session->at_hand->repo, source, hf_output_observer(session->output),
+                          &list, err) != HF_OK)
         return hf_session_name_repository(session, err);
     HF_TRY(write_list(session, &list, err));
     if (list.unreadable > 0)
         return hf_error_set(err, HF_DAMAGED,
                             "%s: %zu snapshots cannot be read; \"holdfast check\" tells more",
-                            session->repository, list.unreadable);
+                            session->at_hand->title, list.unreadable);
     if (list.count == 0 && source)
-        hf_output_news(session->output, "no snapshots of %s in %s\n", source, session->repository);
+        hf_output_news(session->output, "no snapshots of %s in %s\n", source,
+                       session->at_hand->title);
     else if (list.count == 0)
-        hf_output_news(session->output, "no snapshots in %s\n", session->repository);
+        hf_output_news(session->output, "no snapshots in %s\n", session->at_hand->title);
     return HF_OK;
 }

@@ -42,8 +42,8 @@ static enum hf_status open_snapshot(struct hf_session *session, const struct hf_
     unsigned level = 0;
 
     HF_TRY(hf_session_limits(session, &options.memory, &options.threads, &level, err));
-    if (hf_snapshot_open(session->repo, info->id, &options, out, err) != HF_OK)
-        return hf_error_prefix(err, "%s: snapshot %.*s", session->repository, HF_SHORT_ID,
+    if (hf_snapshot_open(session->at_hand->repo, info->id, &options, out, err) != HF_OK)
+        return hf_error_prefix(err, "%s: snapshot %.*s", session->at_hand->title, HF_SHORT_ID,
                                info->id);
     return HF_OK;
 }
@@ -75,7 +75,8 @@ static bool record_proof(struct hf_session *session, const char *id, const json_
 
     if (!hf_restore_report_proves(report))
         return false;
-    if (hf_snapshot_add_proof(session->repo, id, HF_SNAPSHOT_PROVEN, report, &err) == HF_OK)
+    if (hf_snapshot_add_proof(session->at_hand->repo, id, HF_SNAPSHOT_PROVEN, report, &err) ==
+        HF_OK)
         return true;
     hf_output_warning(session->output, "the snapshot is proven, but that cannot be recorded: %s",
                       err.text);

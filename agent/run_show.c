@@ -53,8 +53,8 @@ enum hf_status hf_run_show(struct hf_session *session, struct hf_error *err)
 
     HF_TRY(hf_choose_and_open(session, err));
     HF_TRY(hf_snapshots_choose(session, session->args->operands.items[0], &list, &info, err));
-    if (hf_snapshot_open(session->repo, info->id, &options, &snapshot, err) != HF_OK)
-        return hf_error_prefix(err, "%s: snapshot %.*s", session->repository, HF_SHORT_ID,
+    if (hf_snapshot_open(session->at_hand->repo, info->id, &options, &snapshot, err) != HF_OK)
+        return hf_error_prefix(err, "%s: snapshot %.*s", session->at_hand->title, HF_SHORT_ID,
                                info->id);
     return write_snapshot(session, snapshot, err);
 }

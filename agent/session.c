@@ -66,14 +66,42 @@ enum hf_status hf_session_begin(const struct hf_args *args, struct hf_output *ou
     return hf_session_new_work(out, err);
 }
 
+enum hf_status hf_session_add_opened(struct hf_session *session, const char *title,
+                                     const char *place, struct hf_opened **out,
+                                     struct hf_error *err)
+{
+    struct hf_opened *opened = calloc(1, sizeof *opened);
+
+    if (!opened)
+        return hf_error_memory(err);
+    opened->next = session->opened;
+    session->opened = opened;
+    HF_TRY(hf_text_copy(title, &opened->title, err));
+    HF_TRY(hf_text_copy(place, &opened->place, err));
+    *out = opened;
+    return HF_OK;
+}
+
+static void close_all(struct hf_session *session)
+{
+    while (session->opened) {
+        struct hf_opened *opened = session->opened;
+
+        session->opened = opened->next;
+        if (opened->repo)
+            hf_repo_close(opened->repo);
+        if (opened->store)
+            hf_store_close(opened->store);
+        free(opened->title);
+        free(opened->place);
+        free(opened);
+    }
+    session->at_hand = NULL;
+}
+
 void hf_session_end(struct hf_session *session)
 {
-    if (session->repo)
-        hf_repo_close(session->repo);
-    if (session->store)
-        hf_store_close(session->store);
-    free(session->repository);
-    free(session->repository_place);
+    close_all(session);
     hf_signals_watch(NULL);
     if (session->cancel)
         hf_cancel_free(session->cancel);
@@ -111,14 +139,19 @@ enum hf_status hf_session_cause(struct hf_session *session, struct hf_error *err
     return err->status;
 }
 
-enum hf_status hf_session_name_repository(const struct hf_session *session, struct hf_error *err)
+enum hf_status hf_opened_name(const struct hf_opened *opened, struct hf_error *err)
 {
-    bool by_path = strstr(session->repository, session->repository_place) != NULL;
+    bool by_path = strstr(opened->title, opened->place) != NULL;
 
     /* The store names its directory itself. */
-    if (by_path && strstr(err->text, session->repository_place))
+    if (by_path && strstr(err->text, opened->place))
         return err->status;
-    return hf_error_prefix(err, "%s", session->repository);
+    return hf_error_prefix(err, "%s", opened->title);
+}
+
+enum hf_status hf_session_name_repository(const struct hf_session *session, struct hf_error *err)
+{
+    return hf_opened_name(session->at_hand, err);
 }
 
 enum hf_status hf_session_limits(const struct hf_session *session, uint64_t *out_memory,

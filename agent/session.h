@@ -1,6 +1,6 @@
 /*
  * One run of the program: what was asked, the configuration, the voice, the work at hand, and the
- * repository that is open. Commands (run.h) are given one. Main thread only.
+ * repositories that are open. Commands (run.h) are given one. Main thread only.
  */
 #ifndef HF_AGENT_SESSION_H
 #define HF_AGENT_SESSION_H
@@ -10,6 +10,16 @@
 #include "agent/output.h"
 #include "storage/repository/repository.h"
 
+/* A repository that is open, or only its store. Lives as long as the session (choose.h opens it).
+ */
+struct hf_opened {
+    char *title; /* "repository offsite" or "repository /srv/backups", for errors */
+    char *place; /* struct hf_chosen: place */
+    struct hf_store *store;
+    struct hf_repo *repo; /* NULL: only the store */
+    struct hf_opened *next;
+};
+
 struct hf_session {
     const struct hf_args *args;
     struct hf_config *config;
@@ -18,11 +28,8 @@ struct hf_session {
     struct hf_secret *env_passphrase; /* HOLDFAST_PASSPHRASE, or NULL */
     char *env_passphrase_file;        /* HOLDFAST_PASSPHRASE_FILE, or NULL */
 
-    /* The repository at hand. */
-    char *repository;       /* "repository offsite" or "repository /srv/backups", for errors */
-    char *repository_place; /* struct hf_chosen: place */
-    struct hf_store *store;
-    struct hf_repo *repo;
+    struct hf_opened *at_hand; /* the repository that the command is about, or NULL */
+    struct hf_opened *opened;  /* all that are open, that one included */
 };
 
 /* Reads the configuration where the command uses one; takes secrets out of the environment. */
@@ -36,8 +43,13 @@ enum hf_status hf_session_new_work(struct hf_session *session, struct hf_error *
  * its place. Returns its status. */
 enum hf_status hf_session_cause(struct hf_session *session, struct hf_error *err);
 
-/* Puts the repository at hand in front of an error that does not name it yet. Returns its status.
- */
+/* A new one in the list, with neither store nor repository yet. */
+enum hf_status hf_session_add_opened(struct hf_session *session, const char *title,
+                                     const char *place, struct hf_opened **out,
+                                     struct hf_error *err) HF_WARN_UNUSED;
+/* Puts a repository, or the one at hand, in front of an error that does not name it yet. Returns
+ * its status. */
+enum hf_status hf_opened_name(const struct hf_opened *opened, struct hf_error *err);
 enum hf_status hf_session_name_repository(const struct hf_session *session, struct hf_error *err);
 
 /* --memory, --threads and --level, or the configuration's. */

@@ -6,8 +6,8 @@ enum hf_status hf_snapshots_choose(struct hf_session *session, const char *name,
                                    struct hf_snapshots *list, const struct hf_snapshot_info **out,
                                    struct hf_error *err)
 {
-    if (hf_snapshots_load(session->repo, NULL, hf_output_observer(session->output), list, err) !=
-            HF_OK ||
+    if (hf_snapshots_load(session->at_hand->repo, NULL, hf_output_observer(session->output), list,
+                          err) != HF_OK ||
         hf_snapshots_find(list, name, out, err) != HF_OK)
         return hf_session_name_repository(session, err);
     return HF_OK;
