@@ -110,6 +110,48 @@ enum hf_status hf_pool_join(struct hf_pool *pool, struct hf_error *err)
     return status;
 }
 
+struct each {
+    hf_pool_item_fn *fn;
+    void *arg;
+    size_t count;
+    atomic_size_t next;
+    struct hf_cancel *cancel; /* the caller's, or NULL */
+    struct hf_cancel
+        *own; /* of the threads: an error of one must not stop the caller's other work */
+};
+
+static enum hf_status work_each(void *arg, size_t index, struct hf_error *err)
+{
+    struct each *each = arg;
+
+    (void)index;
+    for (;;) {
+        size_t item = atomic_fetch_add(&each->next, 1);
+
+        if (item >= each->count || hf_cancel_requested(each->own))
+            return HF_OK;
+        if (each->cancel)
+            HF_TRY(hf_cancel_check(each->cancel, err));
+        HF_TRY(each->fn(each->arg, item, err));
+    }
+}
+
+enum hf_status hf_pool_each(size_t threads, size_t count, hf_pool_item_fn *fn, void *arg,
+                            struct hf_cancel *cancel, struct hf_error *err)
+{
+    HF_AUTO_PTR(hf_cancel) own = NULL;
+    struct hf_pool *pool;
+
+    HF_TRY(hf_cancel_new(&own, err));
+    struct each each = {.fn = fn, .arg = arg, .count = count, .cancel = cancel, .own = own};
+    if (threads > count)
+        threads = count;
+    if (threads <= 1)
+        return work_each(&each, 0, err);
+    HF_TRY(hf_pool_start(threads, work_each, NULL, &each, own, &pool, err));
+    return hf_pool_join(pool, err);
+}
+
 size_t hf_pool_cpus(void)
 {
     cpu_set_t set;

@@ -27,6 +27,15 @@ enum hf_status hf_pool_start(size_t count, hf_pool_fn *run, void (*on_fail)(void
 /* Waits for every thread and frees the pool. The cause held by cancel if a thread failed. */
 enum hf_status hf_pool_join(struct hf_pool *pool, struct hf_error *err) HF_WARN_UNUSED;
 
+/* What is done to one of many items. */
+typedef enum hf_status hf_pool_item_fn(void *arg, size_t item, struct hf_error *err);
+/*
+ * Calls fn for items 0 to count - 1, by at most threads threads and in any order, and waits for
+ * them. The first error ends it; so does cancel (may be NULL).
+ */
+enum hf_status hf_pool_each(size_t threads, size_t count, hf_pool_item_fn *fn, void *arg,
+                            struct hf_cancel *cancel, struct hf_error *err) HF_WARN_UNUSED;
+
 /* Processors this process may use, at least 1. */
 size_t hf_pool_cpus(void);
 

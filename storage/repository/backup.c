@@ -94,27 +94,16 @@ static enum hf_status take_lease(struct hf_backup *backup, const struct hf_obser
     return hf_lease_take(backup->repo, &options, &backup->lease, err);
 }
 
-static void note_fault(void *ctx, const char *object, const struct hf_error *why)
-{
-    const struct hf_observer *observer = ctx;
-    (void)object;
-    hf_observe(observer, HF_NOTE_WARNING, "not used: %s; `holdfast check` tells more", why->text);
-}
-
 /* What the repository has: by its index, and by its packs. */
-static enum hf_status load_index(struct hf_backup *backup, const struct hf_observer *observer,
-                                 struct hf_error *err)
+static enum hf_status load_index(struct hf_backup *backup, struct hf_error *err)
 {
-    struct hf_index_faults faults = {NULL, NULL};
     struct hf_index_survey survey;
-    if (observer)
-        faults = (struct hf_index_faults){(void *)(uintptr_t)observer, note_fault};
     HF_TRY(hf_index_new(&backup->index, err));
-    HF_TRY(hf_index_load(backup->index, backup->repo, &faults, err));
-    HF_TRY(hf_index_survey(backup->index, backup->repo, &faults, &survey, err));
+    HF_TRY(hf_index_load_surveyed(backup->index, backup->repo, backup->lease, backup->observer,
+                                  &survey, err));
     backup->adopted = survey.adopted;
-    if (survey.lost > 0 && observer)
-        hf_observe(observer, HF_NOTE_WARNING,
+    if (survey.lost > 0)
+        hf_observe(backup->observer, HF_NOTE_WARNING,
                    "%llu packs are missing or cut short: what they held is stored again as far as "
                    "it is in this backup; `holdfast check` tells which snapshots lack it",
                    (unsigned long long)survey.lost);
@@ -210,7 +199,7 @@ enum hf_status hf_backup_begin(struct hf_repo *repo, const struct hf_backup_opti
     HF_TRY(new_backup(repo, options, &backup, err));
     hf_backup_sink_init(backup);
     HF_TRY(take_lease(backup, options->observer, err));
-    HF_TRY(load_index(backup, options->observer, err));
+    HF_TRY(load_index(backup, err));
     HF_TRY(make_pipeline(backup, err));
     HF_TRY(start_threads(backup, err));
     *out = backup;

@@ -1,7 +1,6 @@
 #include "storage/repository/check_internal.h"
 
 #include "base/json.h"
-#include "base/pool.h"
 
 #include <string.h>
 
@@ -117,40 +116,6 @@ enum hf_status hf_findings_tell_costs(struct hf_findings *findings, struct hf_er
         HF_TRY(tell_cost(findings, finding, err));
     }
     return HF_OK;
-}
-
-struct each {
-    hf_check_item_fn *fn;
-    void *arg;
-    size_t count;
-    atomic_size_t next;
-    struct hf_cancel *cancel; /* the caller's, or NULL */
-    struct hf_cancel *own;
-};
-
-static enum hf_status each_worker(void *arg, size_t index, struct hf_error *err)
-{
-    struct each *each = arg;
-    (void)index;
-    for (;;) {
-        size_t item = atomic_fetch_add(&each->next, 1);
-        if (item >= each->count || hf_cancel_requested(each->own))
-            return HF_OK;
-        if (each->cancel)
-            HF_TRY(hf_cancel_check(each->cancel, err));
-        HF_TRY(each->fn(each->arg, item, err));
-    }
-}
-
-enum hf_status hf_check_each(size_t count, hf_check_item_fn *fn, void *arg,
-                             struct hf_cancel *cancel, struct hf_error *err)
-{
-    HF_AUTO_PTR(hf_cancel) own = NULL;
-    struct hf_pool *pool;
-    HF_TRY(hf_cancel_new(&own, err));
-    struct each each = {.fn = fn, .arg = arg, .count = count, .cancel = cancel, .own = own};
-    HF_TRY(hf_pool_start(hf_pool_cpus(), each_worker, NULL, &each, own, &pool, err));
-    return hf_pool_join(pool, err);
 }
 
 enum hf_status hf_check_result(const struct hf_check_report *report, struct hf_error *err)

@@ -6,6 +6,7 @@
 #ifndef HF_REPOSITORY_CHECK_INTERNAL_H
 #define HF_REPOSITORY_CHECK_INTERNAL_H
 
+#include "base/pool.h"
 #include "base/text.h"
 #include "storage/repository/check.h"
 #include "storage/repository/chunk_reader.h"
@@ -34,11 +35,6 @@ enum hf_status hf_findings_cost(struct hf_findings *findings, json_t *finding, c
 /* Notes to the observer what each finding costs, a line a snapshot. */
 enum hf_status hf_findings_tell_costs(struct hf_findings *findings,
                                       struct hf_error *err) HF_WARN_UNUSED;
-
-/* Runs fn for 0 … count - 1 on all processors; the first error ends it. */
-typedef enum hf_status hf_check_item_fn(void *arg, size_t index, struct hf_error *err);
-enum hf_status hf_check_each(size_t count, hf_check_item_fn *fn, void *arg,
-                             struct hf_cancel *cancel, struct hf_error *err) HF_WARN_UNUSED;
 
 enum hf_pack_verdict {
     HF_PACK_GOOD,     /* as far as was looked */

@@ -93,7 +93,7 @@ static enum hf_status load_index(struct pack_work *work, struct hf_error *err)
         return hf_error_memory(err);
     for (size_t i = 0; i < known; i++)
         dropped[i] = hf_index_is_dropped(check->index, &hf_index_pack(check->index, i)->id);
-    HF_TRY(hf_index_survey(check->index, check->repo, &faults, &survey, err));
+    HF_TRY(hf_index_survey(check->index, check->repo, "", &faults, &survey, err));
     HF_TRY(fault.status);
     check->pack_count = known;
     while (hf_index_pack(check->index, check->pack_count))
@@ -291,7 +291,8 @@ static enum hf_status run(struct pack_work *work, struct hf_error *err)
         choose(work, check->options->read_percent);
     hf_observe_expect(check->options->observer, bytes_to_read(work), check->pack_count);
     check->report->packs = check->pack_count;
-    return hf_check_each(check->pack_count, examine, work, check->options->cancel, err);
+    return hf_pool_each(hf_pool_cpus(), check->pack_count, examine, work, check->options->cancel,
+                        err);
 }
 
 enum hf_status hf_check_packs(struct hf_check *check, struct hf_error *err)

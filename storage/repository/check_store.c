@@ -114,7 +114,8 @@ static enum hf_status run(struct scrub *scrub, struct hf_error *err)
     HF_TRY(hf_store_list(scrub->store, "index/", collect, scrub, err));
     HF_TRY(hf_store_list(scrub->store, "snapshots/", collect, scrub, err));
     hf_observe_expect(scrub->options->observer, scrub->bytes, scrub->count);
-    return hf_check_each(scrub->count, scrub_one, scrub, scrub->options->cancel, err);
+    return hf_pool_each(hf_pool_cpus(), scrub->count, scrub_one, scrub, scrub->options->cancel,
+                        err);
 }
 
 enum hf_status hf_check_store(struct hf_store *store, const struct hf_check_options *options,

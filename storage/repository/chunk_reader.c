@@ -138,7 +138,7 @@ static enum hf_status survey(struct hf_chunk_reader *reader, struct hf_error *er
     enum hf_status status = HF_OK;
     pthread_mutex_lock(&reader->survey_lock);
     if (!reader->surveyed)
-        status = hf_index_survey(reader->index, reader->repo, &ignore, &found, err);
+        status = hf_index_survey(reader->index, reader->repo, "", &ignore, &found, err);
     if (!reader->surveyed && status == HF_OK)
         status = hf_index_recall(reader->index, reader->repo, err);
     reader->surveyed = status == HF_OK;

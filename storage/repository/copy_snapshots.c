@@ -54,22 +54,13 @@ static bool is_of_snapshot(enum hf_status status)
 
 /* ---- indexes ---- */
 
-static void note_fault(void *ctx, const char *object, const struct hf_error *why)
-{
-    const struct hf_observer *observer = ctx;
-    (void)object;
-    hf_observe(observer, HF_NOTE_WARNING, "not used: %s; `holdfast check` tells more", why->text);
-}
-
 /* To's, with the packs that a killed copy left and without those that are gone. */
 static enum hf_status load_to(struct hf_copy *copy, struct hf_error *err)
 {
-    const struct hf_index_faults faults = {.ctx = (void *)(uintptr_t)copy->options->observer,
-                                           .fn = note_fault};
     struct hf_index_survey survey;
     HF_TRY(hf_index_new(&copy->to_index, err));
-    HF_TRY(hf_index_load(copy->to_index, copy->to, &faults, err));
-    HF_TRY(hf_index_survey(copy->to_index, copy->to, &faults, &survey, err));
+    HF_TRY(hf_index_load_surveyed(copy->to_index, copy->to, copy->to_lease, copy->options->observer,
+                                  &survey, err));
     if (survey.lost > 0)
         hf_observe(copy->options->observer, HF_NOTE_WARNING,
                    "%s: %llu packs are missing or cut short; what of them is needed now is copied "

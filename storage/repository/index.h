@@ -20,6 +20,7 @@
 #define HF_REPOSITORY_INDEX_H
 
 #include "base/error.h"
+#include "base/observer.h"
 #include "storage/repository/chunk.h"
 #include "storage/repository/pack.h"
 #include "storage/repository/repository.h"
@@ -75,13 +76,31 @@ struct hf_index_survey {
     uint64_t lost;    /* packs that are gone or have another size, now dropped */
 };
 /*
- * Compares the index with the packs that are there. Packs no index knows (a killed backup left
- * them, or an index object was lost) are adopted by their directories. Load first: a pack is
- * always stored before the index that names it. faults: of packs that cannot be adopted.
+ * Compares the index with the packs that are there: all of them (part ""), or those whose id begins
+ * with the hexadecimal digits of part (at most HF_SURVEY_PART of them); a bucket is asked once for
+ * every 1000. Packs no index knows (a killed backup left them, or an index object was lost) are
+ * adopted by their directories. Load first: a pack is always stored before the index that names it.
+ * faults: of packs that cannot be adopted.
  */
-enum hf_status hf_index_survey(struct hf_index *index, struct hf_repo *repo,
+enum { HF_SURVEY_PART = 2 };
+enum hf_status hf_index_survey(struct hf_index *index, struct hf_repo *repo, const char *part,
                                const struct hf_index_faults *faults, struct hf_index_survey *out,
                                struct hf_error *err) HF_WARN_UNUSED;
+
+struct hf_lease;
+/*
+ * What who stores packs has to know: loads the index, then surveys it. All packs, or where there
+ * are more than HF_SURVEY_MOST (160 GB, say) a 16th or a 256th of them, another one each time,
+ * since each host would ask a bucket for all of them each time. Unless there is reason to look at
+ * all of them: traces of a killed run that lease found (hf_lease_found_traces), or an index that is
+ * not whole. Of objects that are not used the observer (may be NULL) is told.
+ */
+enum { HF_SURVEY_MOST = 10000 };
+enum hf_status hf_index_load_surveyed(struct hf_index *index, struct hf_repo *repo,
+                                      const struct hf_lease *lease,
+                                      const struct hf_observer *observer,
+                                      struct hf_index_survey *out,
+                                      struct hf_error *err) HF_WARN_UNUSED;
 
 /* Where a chunk is. Live packs first, then dropped ones. */
 bool hf_index_find(struct hf_index *index, const struct hf_chunk_id *id, struct hf_location *out);

@@ -1,8 +1,11 @@
 #include "storage/repository/index.h"
 
+#include "base/random.h"
 #include "storage/repository/index_internal.h"
+#include "storage/repository/lease.h"
 #include "storage/repository/repository_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +17,7 @@ struct stray {
 
 struct survey {
     struct hf_index *index;
+    const char *part;
     bool *seen; /* by pack number: there, with its size */
     size_t count;
     struct stray *strays;
@@ -86,12 +90,21 @@ static enum hf_status adopt_strays(struct survey *survey, struct hf_repo *repo,
     return HF_OK;
 }
 
+/* Is it among what was listed, if it is there? */
+static bool in_part(const struct survey *survey, const struct hf_chunk_id *id)
+{
+    char text[2 * HF_CHUNK_ID + 1];
+    hf_hex(text, id->bytes, HF_CHUNK_ID);
+    return strncmp(text, survey->part, strlen(survey->part)) == 0;
+}
+
 static enum hf_status drop_lost(struct survey *survey, struct hf_index_survey *out,
                                 struct hf_error *err)
 {
     for (size_t i = 0; i < survey->count; i++) {
         const struct hf_index_pack *pack = hf_index_pack(survey->index, i);
-        if (survey->seen[i] || hf_index_is_dropped(survey->index, &pack->id))
+        if (survey->seen[i] || !in_part(survey, &pack->id) ||
+            hf_index_is_dropped(survey->index, &pack->id))
             continue;
         HF_TRY(hf_index_drop(survey->index, &pack->id, err));
         out->lost++;
@@ -99,18 +112,28 @@ static enum hf_status drop_lost(struct survey *survey, struct hf_index_survey *o
     return HF_OK;
 }
 
-enum hf_status hf_index_survey(struct hf_index *index, struct hf_repo *repo,
+/* "packs/ab/" holds those whose id begins with ab: so do "packs/a" and "packs/ab" theirs. */
+static enum hf_status list_part(struct survey *survey, struct hf_repo *repo, struct hf_error *err)
+{
+    char prefix[sizeof "packs/" + HF_SURVEY_PART];
+    if (strlen(survey->part) > HF_SURVEY_PART)
+        return hf_error_set(err, HF_FAILED, "packs are not told apart by that much of their ids");
+    (void)snprintf(prefix, sizeof prefix, "packs/%s", survey->part);
+    return hf_store_list(repo->store, prefix, note_pack, survey, err);
+}
+
+enum hf_status hf_index_survey(struct hf_index *index, struct hf_repo *repo, const char *part,
                                const struct hf_index_faults *faults, struct hf_index_survey *out,
                                struct hf_error *err)
 {
     struct hf_index_survey found = {.adopted = 0};
-    struct survey survey = {.index = index};
+    struct survey survey = {.index = index, .part = part};
     while (hf_index_pack(index, survey.count))
         survey.count++;
     survey.seen = calloc(survey.count + 1, sizeof *survey.seen);
     enum hf_status status = survey.seen ? HF_OK : hf_error_memory(err);
     if (status == HF_OK)
-        status = hf_store_list(repo->store, "packs/", note_pack, &survey, err);
+        status = list_part(&survey, repo, err);
     if (status == HF_OK)
         status = drop_lost(&survey, &found, err);
     if (status == HF_OK)
@@ -120,4 +143,42 @@ enum hf_status hf_index_survey(struct hf_index *index, struct hf_repo *repo,
     if (status == HF_OK)
         *out = found;
     return status;
+}
+
+static void choose_part(struct hf_index *index, char part[HF_SURVEY_PART + 1])
+{
+    size_t packs = 0, len = 0;
+    while (hf_index_pack(index, packs))
+        packs++;
+    for (; packs > HF_SURVEY_MOST && len < HF_SURVEY_PART; packs /= 16)
+        part[len++] = "0123456789abcdef"[hf_random_below(16)];
+    part[len] = '\0';
+}
+
+struct fault_count {
+    const struct hf_observer *observer;
+    size_t count;
+};
+
+static void note_fault(void *ctx, const char *object, const struct hf_error *why)
+{
+    struct fault_count *faults = ctx;
+    (void)object;
+    faults->count++;
+    hf_observe(faults->observer, HF_NOTE_WARNING, "not used: %s; `holdfast check` tells more",
+               why->text);
+}
+
+enum hf_status hf_index_load_surveyed(struct hf_index *index, struct hf_repo *repo,
+                                      const struct hf_lease *lease,
+                                      const struct hf_observer *observer,
+                                      struct hf_index_survey *out, struct hf_error *err)
+{
+    struct fault_count count = {.observer = observer};
+    const struct hf_index_faults faults = {&count, note_fault};
+    char part[HF_SURVEY_PART + 1] = "";
+    HF_TRY(hf_index_load(index, repo, &faults, err));
+    if (count.count == 0 && !hf_lease_found_traces(lease))
+        choose_part(index, part);
+    return hf_index_survey(index, repo, part, &faults, out, err);
 }

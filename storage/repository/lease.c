@@ -30,6 +30,7 @@ struct hf_lease {
     struct hf_pool *pool;
     _Atomic int64_t renewed; /* machine time at which the last put that succeeded began */
     atomic_bool lost;
+    bool traces;
 };
 
 /* Unlike hf_clock_monotonic this goes on while the machine is suspended. */
@@ -152,6 +153,8 @@ static enum hf_status attempt(struct hf_lease *lease, const struct hf_lease_opti
         .repo = lease->repo,
         .own = lease->object,
         .mode = options->mode,
+        .purpose = options->purpose,
+        .out_traces = &lease->traces,
         .ttl = lease->ttl,
         .observer = options->observer,
     };
@@ -215,6 +218,11 @@ enum hf_status hf_lease_take(struct hf_repo *repo, const struct hf_lease_options
     }
     *out = lease;
     return HF_OK;
+}
+
+bool hf_lease_found_traces(const struct hf_lease *lease)
+{
+    return lease->traces;
 }
 
 enum hf_status hf_lease_check(struct hf_lease *lease, struct hf_error *err)

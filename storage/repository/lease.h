@@ -51,6 +51,9 @@ struct hf_lease;
  */
 enum hf_status hf_lease_take(struct hf_repo *repo, const struct hf_lease_options *options,
                              struct hf_lease **out, struct hf_error *err) HF_WARN_UNUSED;
+/* When it was taken there was one that had expired, or one for the same purpose: somebody may have
+ * been killed at this very work, and may have left something of it. */
+bool hf_lease_found_traces(const struct hf_lease *lease);
 /* HF_OK while it is held for certain. Call right before the step that the lease protects (writing
  * a manifest, deleting a pack). Any thread. */
 enum hf_status hf_lease_check(struct hf_lease *lease, struct hf_error *err) HF_WARN_UNUSED;

@@ -99,6 +99,8 @@ static enum hf_status judge_text(const struct hf_lease_question *q, const struct
     HF_TRY(hf_json_string(json, "host", &host, err));
     HF_TRY(hf_json_u64(json, "pid", INT32_MAX, &pid, err));
     HF_TRY(hf_json_i64(json, "since", &since, err));
+    if (strcmp(purpose, q->purpose) == 0)
+        *q->out_traces = true;
     if (!conflicts(q->mode, mode))
         return HF_OK;
     char when[HF_TIME_TEXT];
@@ -158,6 +160,7 @@ static enum hf_status judge_all(const struct survey *s, bool *out_settled, struc
         const struct other *other = &s->others[i];
         int64_t age = s->now - other->mtime;
         if (age > s->question->ttl || age < -absurd) {
+            *s->question->out_traces = true;
             remove_expired(s->question, other);
             continue;
         }

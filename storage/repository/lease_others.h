@@ -16,6 +16,8 @@ struct hf_lease_question {
     struct hf_repo *repo;
     const char *own; /* the own lease's key; it is in the store */
     enum hf_lease_mode mode;
+    const char *purpose;
+    bool *out_traces; /* set when there are some (hf_lease_found_traces) */
     int64_t ttl;
     const struct hf_observer *observer; /* may be NULL */
 };

@@ -70,7 +70,7 @@ enum hf_status hf_index_load_whole(struct hf_index *index, struct hf_repo *repo,
     HF_TRY(hf_index_load(index, repo, &told, err));
     if (faults == 0)
         return HF_OK;
-    return hf_index_survey(index, repo, &told, &survey, err);
+    return hf_index_survey(index, repo, "", &told, &survey, err);
 }
 
 /* Every stream that the manifest counts, and what they add up to. */

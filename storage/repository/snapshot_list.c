@@ -4,11 +4,14 @@
 #include "storage/repository/repository_internal.h"
 #include "storage/repository/snapshot_internal.h"
 
+#include "base/pool.h"
 #include "base/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { AT_ONCE = 8 }; /* objects that are asked for at a time */
 
 void hf_snapshot_info_done(struct hf_snapshot_info *info)
 {
@@ -84,27 +87,88 @@ static bool is_about_object(enum hf_status status)
     return status == HF_DAMAGED || status == HF_UNSUPPORTED || status == HF_DENIED;
 }
 
-static enum hf_status load_one(struct hf_repo *repo, const char *key, const char *source,
-                               const struct hf_observer *observer, struct hf_snapshots *list,
-                               size_t *cap, struct hf_error *err)
+/* Manifests or proofs that are read several at a time: on a bucket each takes a while. */
+struct loading {
+    struct hf_repo *repo;
+    const struct hf_strings *keys;
+    struct loaded *items; /* by key */
+};
+
+struct loaded {
+    bool there;
+    char *problem; /* why it cannot be read; owned */
+    struct hf_manifest manifest;
+    struct hf_proof proof;
+};
+
+static void free_loaded(struct loaded *items, size_t count)
 {
-    HF_AUTO(hf_manifest) manifest = {.time = 0};
-    struct hf_error why = HF_ERROR_INIT;
-    enum hf_status status = hf_manifest_read(repo, key, &manifest, &why);
-    if (status == HF_NOT_FOUND)
-        return HF_OK;
-    if (is_about_object(status)) {
-        list->unreadable++;
-        hf_observe(observer, HF_NOTE_WARNING, "a snapshot cannot be read: %s", why.text);
-        return HF_OK;
+    for (size_t i = 0; items && i < count; i++) {
+        hf_manifest_done(&items[i].manifest);
+        free(items[i].problem);
     }
+    free(items);
+}
+
+/* What reading one of them came to; an error is one that ends it all. */
+static enum hf_status settle(struct loaded *item, enum hf_status status, struct hf_error *err)
+{
+    item->there = status == HF_OK;
+    if (status == HF_OK || status == HF_NOT_FOUND)
+        return HF_OK;
+    if (!is_about_object(status))
+        return status;
+    struct hf_error why = *err;
+    return hf_text_copy(why.text, &item->problem, err);
+}
+
+static enum hf_status load_manifest(void *arg, size_t i, struct hf_error *err)
+{
+    const struct loading *loading = arg;
+    struct loaded *item = &loading->items[i];
+    return settle(
+        item, hf_manifest_read(loading->repo, loading->keys->items[i], &item->manifest, err), err);
+}
+
+static enum hf_status load_proof(void *arg, size_t i, struct hf_error *err)
+{
+    const struct loading *loading = arg;
+    struct loaded *item = &loading->items[i];
+    return settle(item, hf_proof_read(loading->repo, loading->keys->items[i], &item->proof, err),
+                  err);
+}
+
+static enum hf_status load_each(struct hf_repo *repo, const struct hf_strings *keys,
+                                hf_pool_item_fn *load, struct loaded **out, struct hf_error *err)
+{
+    struct loading loading = {.repo = repo, .keys = keys};
+    loading.items = calloc(keys->count + 1, sizeof *loading.items);
+    if (!loading.items)
+        return hf_error_memory(err);
+    enum hf_status status = hf_pool_each(AT_ONCE, keys->count, load, &loading, NULL, err);
     if (status != HF_OK) {
-        *err = why;
+        free_loaded(loading.items, keys->count);
         return status;
     }
-    if (source && strcmp(manifest.source, source) != 0)
-        return HF_OK;
-    return append(list, cap, key, &manifest, err);
+    *out = loading.items;
+    return HF_OK;
+}
+
+static enum hf_status take_manifests(const struct hf_strings *keys, struct loaded *items,
+                                     const char *source, const struct hf_observer *observer,
+                                     struct hf_snapshots *list, struct hf_error *err)
+{
+    size_t cap = 0;
+    for (size_t i = 0; i < keys->count; i++) {
+        if (items[i].problem) {
+            list->unreadable++;
+            hf_observe(observer, HF_NOTE_WARNING, "a snapshot cannot be read: %s",
+                       items[i].problem);
+        }
+        if (items[i].there && (!source || strcmp(items[i].manifest.source, source) == 0))
+            HF_TRY(append(list, &cap, keys->items[i], &items[i].manifest, err));
+    }
+    return HF_OK;
 }
 
 static int by_time(const void *a, const void *b)
@@ -133,20 +197,17 @@ static void apply_proof(struct hf_snapshot_info *info, const struct hf_proof *pr
     info->state_time = proof->time;
 }
 
-static enum hf_status load_proof(struct hf_repo *repo, const char *key,
-                                 const struct hf_observer *observer, struct hf_snapshot_info *info,
+/* Proofs of snapshots that are not in the list mean nothing, and are not read. */
+static enum hf_status proof_keys(struct hf_repo *repo, const char *prefix,
+                                 const struct hf_snapshots *list, struct hf_strings *out,
                                  struct hf_error *err)
 {
-    struct hf_proof proof;
-    struct hf_error why = HF_ERROR_INIT;
-    enum hf_status status = hf_proof_read(repo, key, &proof, &why);
-    if (status == HF_OK)
-        apply_proof(info, &proof);
-    else if (is_about_object(status))
-        hf_observe(observer, HF_NOTE_WARNING, "a proof cannot be read: %s", why.text);
-    else if (status != HF_NOT_FOUND) {
-        *err = why;
-        return status;
+    HF_AUTO(hf_strings) all = HF_STRINGS_INIT;
+    HF_TRY(hf_store_list(repo->store, prefix, collect_key, &all, err));
+    for (size_t i = 0; i < all.count; i++) {
+        char id[HF_SNAPSHOT_ID_TEXT];
+        if (hf_proof_key_id(all.items[i], id) && hf_snapshots_by_id(list, id))
+            HF_TRY(hf_strings_add(out, all.items[i], err));
     }
     return HF_OK;
 }
@@ -156,14 +217,16 @@ static enum hf_status load_proofs(struct hf_repo *repo, const char *prefix,
                                   struct hf_error *err)
 {
     HF_AUTO(hf_strings) keys = HF_STRINGS_INIT;
-    HF_TRY(hf_store_list(repo->store, prefix, collect_key, &keys, err));
+    struct loaded *items;
+    HF_TRY(proof_keys(repo, prefix, list, &keys, err));
+    HF_TRY(load_each(repo, &keys, load_proof, &items, err));
     for (size_t i = 0; i < keys.count; i++) {
-        char id[HF_SNAPSHOT_ID_TEXT];
-        struct hf_snapshot_info *info =
-            hf_proof_key_id(keys.items[i], id) ? hf_snapshots_by_id(list, id) : NULL;
-        if (info)
-            HF_TRY(load_proof(repo, keys.items[i], observer, info, err));
+        if (items[i].problem)
+            hf_observe(observer, HF_NOTE_WARNING, "a proof cannot be read: %s", items[i].problem);
+        if (items[i].there)
+            apply_proof(hf_snapshots_by_id(list, items[i].proof.snapshot), &items[i].proof);
     }
+    free_loaded(items, keys.count);
     return HF_OK;
 }
 
@@ -182,10 +245,12 @@ enum hf_status hf_snapshots_load(struct hf_repo *repo, const char *source,
 {
     HF_AUTO(hf_strings) keys = HF_STRINGS_INIT;
     HF_AUTO(hf_snapshots) list = {.items = NULL};
-    size_t cap = 0;
+    struct loaded *items;
     HF_TRY(hf_snapshot_keys(repo, &keys, err));
-    for (size_t i = 0; i < keys.count; i++)
-        HF_TRY(load_one(repo, keys.items[i], source, observer, &list, &cap, err));
+    HF_TRY(load_each(repo, &keys, load_manifest, &items, err));
+    enum hf_status status = take_manifests(&keys, items, source, observer, &list, err);
+    free_loaded(items, keys.count);
+    HF_TRY(status);
     if (list.count > 1)
         qsort(list.items, list.count, sizeof *list.items, by_time);
     if (list.count > 0)

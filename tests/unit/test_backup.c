@@ -4,6 +4,7 @@
 #include "base/pool.h"
 #include "base/text.h"
 #include "storage/repository/backup_internal.h"
+#include "storage/repository/repository_internal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +17,7 @@
 
 #include "tests/support/check.h"
 #include "tests/support/memory_store.h"
+#include "tests/support/pack_fixture.h"
 #include "tests/support/snapshot_fixture.h"
 
 #define MIB ((size_t)1 << 20)
@@ -294,6 +296,49 @@ static void backup_damaged_index_is_done_without(void **state)
     assert_true(stats.adopted_packs > 0);
 }
 
+/* More packs in the index than are compared with the store each time; none of them is there. */
+static void name_many_packs(struct fixture *fixture, unsigned packs)
+{
+    struct hf_error err = HF_ERROR_INIT;
+    struct hf_index *index;
+    assert_ok(hf_index_new(&index, &err), &err);
+    for (uint32_t seed = 0; seed < packs; seed++)
+        (void)fixture_pack(NULL, fixture->repo->keys, seed, 1, index);
+    assert_ok(hf_index_flush(index, fixture->repo, NULL, &err), &err);
+    hf_index_free(index);
+}
+
+static size_t live_packs(struct fixture *fixture)
+{
+    struct hf_error err = HF_ERROR_INIT;
+    struct hf_index *index;
+    assert_ok(hf_index_new(&index, &err), &err);
+    assert_ok(hf_index_load(index, fixture->repo, NULL, &err), &err);
+    size_t live = hf_index_frames(index);
+    hf_index_free(index);
+    return live;
+}
+
+static void backup_many_packs_a_part_is_looked_at(void **state)
+{
+    enum { PACKS = 12000 };
+    struct fixture *fixture = *state;
+    struct hf_error err = HF_ERROR_INIT;
+    char id[HF_SNAPSHOT_ID_TEXT];
+    name_many_packs(fixture, PACKS);
+    assert_ok(back_up(fixture->repo, NULL, 0, NULL, id, &err), &err);
+    /* A 16th is lost: 750, give or take. */
+    size_t left = live_packs(fixture);
+    assert_in_range(left, PACKS - 1000, PACKS - 500);
+    /* A lease that nobody renews: whoever held it may have been killed at a backup. */
+    const struct hf_lease_options options = {.mode = HF_LEASE_SHARED, .purpose = "backup app"};
+    struct hf_lease *killed;
+    assert_ok(hf_lease_take(fixture->repo, &options, &killed, &err), &err);
+    assert_ok(back_up(fixture->repo, NULL, 0, NULL, id, &err), &err);
+    hf_lease_release(killed);
+    assert_true(live_packs(fixture) < 10); /* lists and catalog */
+}
+
 static void commit_stream_left_open_fails(void **state)
 {
     struct fixture *fixture = *state;
@@ -514,6 +559,7 @@ int main(void)
         TEST(abort_leaves_packs_that_the_next_run_adopts),
         TEST(backup_missing_pack_is_stored_again),
         TEST(backup_damaged_index_is_done_without),
+        TEST(backup_many_packs_a_part_is_looked_at),
         TEST(commit_stream_left_open_fails),
         TEST(commit_stream_abandoned_fails),
         TEST(commit_same_name_twice_fails),

@@ -250,7 +250,7 @@ static void survey_adopts_strays_and_drops_lost(void **state)
         hf_memory_store_overwrite(fixture->store, bad.name, "not a pack at all, is it", 24));
     assert_ok(hf_index_drop(index, &doubted.id, &err), &err);
 
-    assert_ok(hf_index_survey(index, fixture->repo, &faults, &survey, &err), &err);
+    assert_ok(hf_index_survey(index, fixture->repo, "", &faults, &survey, &err), &err);
     assert_int_equal(survey.adopted, 1);
     assert_int_equal(survey.lost, 2);
     assert_int_equal(log.count, 1);
@@ -262,6 +262,30 @@ static void survey_adopts_strays_and_drops_lost(void **state)
     assert_true(find(index, 2, 0, &at) && at.dropped);
     assert_true(find(index, 3, 0, &at) && at.dropped);
     assert_false(find(index, 6, 0, &at));
+    hf_index_free(index);
+}
+
+static void survey_of_a_part_leaves_the_others(void **state)
+{
+    enum { PACKS = 40 };
+    struct fixture *fixture = *state;
+    struct hf_error err = HF_ERROR_INIT;
+    struct hf_index *index = new_index();
+    struct hf_index_survey survey;
+    size_t adopted = 0, lost = 0;
+    for (uint32_t seed = 0; seed < PACKS; seed++) {
+        (void)fixture_pack(NULL, fixture->repo->keys, seed, 1, index); /* lost */
+        (void)fixture_pack(fixture->store, fixture->repo->keys, PACKS + seed, 1, NULL);
+    }
+    for (unsigned digit = 0; digit < 16; digit++) {
+        const char part[2] = {"0123456789abcdef"[digit]};
+        assert_ok(hf_index_survey(index, fixture->repo, part, NULL, &survey, &err), &err);
+        adopted += survey.adopted;
+        lost += survey.lost;
+        assert_int_equal(hf_index_frames(index), PACKS + adopted - lost);
+    }
+    assert_int_equal(adopted, PACKS);
+    assert_int_equal(lost, PACKS);
     hf_index_free(index);
 }
 
@@ -329,6 +353,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(rewrite_replaces_all_objects, set_up, tear_down),
         cmocka_unit_test_setup_teardown(load_damaged_object_is_a_fault, set_up, tear_down),
         cmocka_unit_test_setup_teardown(survey_adopts_strays_and_drops_lost, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(survey_of_a_part_leaves_the_others, set_up, tear_down),
         cmocka_unit_test_setup_teardown(parse_truncated_or_flipped_is_damage_or_exact, set_up,
                                         tear_down),
     };

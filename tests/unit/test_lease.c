@@ -138,6 +138,31 @@ static void take_expired_lease_is_removed_and_noted(void **state)
     assert_int_equal(hf_memory_store_count(f->store, "leases/"), 1);
 }
 
+static struct hf_lease *take_for(struct fixture *f, const char *purpose)
+{
+    struct hf_error err = HF_ERROR_INIT;
+    struct hf_lease *lease;
+    const struct hf_lease_options options = {.mode = HF_LEASE_SHARED, .purpose = purpose};
+    assert_ok(hf_lease_take(f->repo, &options, &lease, &err), &err);
+    return lease;
+}
+
+static void found_traces_of_the_same_work_or_of_anything_expired(void **state)
+{
+    struct fixture *f = *state;
+    HF_AUTO_PTR(hf_lease) first = take_for(f, "backup app");
+    HF_AUTO_PTR(hf_lease) other = take_for(f, "backup other");
+    HF_AUTO_PTR(hf_lease) same = take_for(f, "backup app");
+    assert_false(hf_lease_found_traces(first));
+    assert_false(hf_lease_found_traces(other));
+    assert_true(hf_lease_found_traces(same));
+    hf_memory_store_advance(f->store, (HF_LEASE_TTL_S + 1) * second);
+    HF_AUTO_PTR(hf_lease) late = take_for(f, "check");
+    assert_true(hf_lease_found_traces(late));
+    HF_AUTO_PTR(hf_lease) later = take_for(f, "backup app");
+    assert_false(hf_lease_found_traces(later));
+}
+
 /* The store's clock was a year ahead for a while: nobody has to unlock anything. */
 static void take_lease_from_the_far_future_is_expired(void **state)
 {
@@ -365,6 +390,7 @@ int main(void)
         TEST(take_conflicts_by_mode),
         TEST(take_busy_names_the_holder),
         TEST(take_expired_lease_is_removed_and_noted),
+        TEST(found_traces_of_the_same_work_or_of_anything_expired),
         TEST(take_lease_from_the_far_future_is_expired),
         TEST(take_damaged_lease_counts_until_it_expires),
         TEST(take_other_objects_below_leases_are_ignored),

@@ -149,6 +149,59 @@ static void pool_join_after_an_interrupt_is_cancelled(void **state)
     assert_string_equal(err.text, "interrupted");
 }
 
+enum { ITEMS = 1000, BAD_ITEM = 77 };
+
+struct tally {
+    atomic_uint done[ITEMS];
+    size_t fail_at; /* ITEMS: nowhere */
+};
+
+static enum hf_status count_item(void *arg, size_t item, struct hf_error *err)
+{
+    struct tally *tally = arg;
+    atomic_fetch_add(&tally->done[item], 1);
+    return item == tally->fail_at ? hf_error_set(err, HF_DAMAGED, "item %zu", item) : HF_OK;
+}
+
+static void pool_each_every_item_once(void **state)
+{
+    (void)state;
+    static const size_t threads[] = {0, 1, 3, 2 * ITEMS};
+    for (size_t i = 0; i < sizeof threads / sizeof threads[0]; i++) {
+        struct hf_error err = HF_ERROR_INIT;
+        struct tally *tally = calloc(1, sizeof *tally);
+        assert_non_null(tally);
+        tally->fail_at = ITEMS;
+        assert_ok(hf_pool_each(threads[i], 0, count_item, tally, NULL, &err), &err);
+        assert_ok(hf_pool_each(threads[i], ITEMS / 10, count_item, tally, NULL, &err), &err);
+        for (size_t item = 0; item < ITEMS; item++)
+            assert_int_equal(tally->done[item], item < ITEMS / 10 ? 1 : 0);
+        free(tally);
+    }
+}
+
+static void pool_each_first_error_ends_it(void **state)
+{
+    (void)state;
+    static const size_t threads[] = {1, 3};
+    for (size_t i = 0; i < sizeof threads / sizeof threads[0]; i++) {
+        struct hf_error err = HF_ERROR_INIT;
+        struct tally *tally = calloc(1, sizeof *tally);
+        HF_AUTO_PTR(hf_cancel) cancel = new_cancel();
+        assert_non_null(tally);
+        tally->fail_at = BAD_ITEM;
+        assert_fails(hf_pool_each(threads[i], ITEMS, count_item, tally, cancel, &err), HF_DAMAGED,
+                     &err);
+        assert_string_equal(err.text, "item 77");
+        assert_false(hf_cancel_requested(cancel)); /* the caller's other work goes on */
+        hf_cancel_interrupt(cancel);
+        tally->fail_at = ITEMS;
+        assert_fails(hf_pool_each(threads[i], ITEMS, count_item, tally, cancel, &err), HF_CANCELLED,
+                     &err);
+        free(tally);
+    }
+}
+
 static void pool_cpus_is_at_least_one(void **state)
 {
     (void)state;
@@ -164,6 +217,8 @@ int main(void)
         cmocka_unit_test(pool_join_one_failure_stops_all_and_is_reported),
         cmocka_unit_test(pool_start_signals_are_blocked_only_in_threads),
         cmocka_unit_test(pool_join_after_an_interrupt_is_cancelled),
+        cmocka_unit_test(pool_each_every_item_once),
+        cmocka_unit_test(pool_each_first_error_ends_it),
         cmocka_unit_test(pool_cpus_is_at_least_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
