@@ -57,7 +57,8 @@ enum hf_store_kind hf_store_kind(const char *key)
 {
     if (strncmp(key, "packs/", 6) == 0)
         return HF_STORE_BULK;
-    return strncmp(key, "leases/", 7) == 0 ? HF_STORE_PASSING : HF_STORE_RECORD;
+    bool passing = strncmp(key, "leases/", 7) == 0 || strncmp(key, "tmp/", 4) == 0;
+    return passing ? HF_STORE_PASSING : HF_STORE_RECORD;
 }
 
 static enum hf_status check_key(const struct hf_store *store, const char *key, struct hf_error *err)
@@ -122,6 +123,57 @@ enum hf_status hf_store_delete(struct hf_store *store, const char *key, struct h
 {
     HF_TRY(check_key(store, key, err));
     return store->driver->remove(store, key, err);
+}
+
+static enum hf_status remove_each(struct hf_store *store, const char *const *keys, size_t count,
+                                  struct hf_error *err)
+{
+    enum hf_status first = HF_OK;
+    for (size_t i = 0; i < count; i++) {
+        struct hf_error why = HF_ERROR_INIT;
+        if (store->driver->remove(store, keys[i], &why) == HF_OK || first != HF_OK)
+            continue;
+        first = why.status;
+        *err = why;
+    }
+    return first;
+}
+
+enum hf_status hf_store_delete_many(struct hf_store *store, const char *const *keys, size_t count,
+                                    struct hf_error *err)
+{
+    for (size_t i = 0; i < count; i++)
+        HF_TRY(check_key(store, keys[i], err));
+    if (count > 0 && store->driver->remove_many)
+        return store->driver->remove_many(store, keys, count, err);
+    return remove_each(store, keys, count, err);
+}
+
+bool hf_store_protects(const struct hf_store *store)
+{
+    return store->driver->protects && store->driver->protects(store);
+}
+
+enum hf_status hf_store_protect(struct hf_store *store, const char *key, struct hf_error *err)
+{
+    HF_TRY(check_key(store, key, err));
+    return store->driver->protect ? store->driver->protect(store, key, err) : HF_OK;
+}
+
+enum hf_status hf_store_probe(struct hf_store *store, struct hf_store_traits *out,
+                              struct hf_error *err)
+{
+    if (store->driver->probe)
+        return store->driver->probe(store, out, err);
+    *out =
+        (struct hf_store_traits){.creates_atomically = true, .protects = hf_store_protects(store)};
+    return HF_OK;
+}
+
+void hf_store_watch(struct hf_store *store, struct hf_cancel *cancel)
+{
+    if (store->driver->watch)
+        store->driver->watch(store, cancel);
 }
 
 const char *hf_store_name(const struct hf_store *store)

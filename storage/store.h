@@ -15,6 +15,7 @@
 #define HF_STORAGE_STORE_H
 
 #include "base/buffer.h"
+#include "base/cancel.h"
 #include "base/error.h"
 
 #include <stddef.h>
@@ -32,6 +33,9 @@ enum hf_put_mode {
 struct hf_store_stat {
     uint64_t size;
     int64_t mtime; /* ns since 1970 UTC, by the store's clock */
+    /* It cannot be removed before, ns; 0: it can be. Of hf_store_stat only: listings do not tell.
+     */
+    int64_t locked_until;
 };
 
 /* Called for each object in no particular order; an error ends the listing. key is borrowed. */
@@ -52,9 +56,38 @@ enum hf_status hf_store_list(struct hf_store *store, const char *prefix, hf_stor
                              void *ctx, struct hf_error *err) HF_WARN_UNUSED;
 enum hf_status hf_store_stat(struct hf_store *store, const char *key, struct hf_store_stat *out,
                              struct hf_error *err) HF_WARN_UNUSED;
-/* An absent key is no error. */
+/* An absent key is no error. HF_DENIED says until when an object is locked that is. */
 enum hf_status hf_store_delete(struct hf_store *store, const char *key,
                                struct hf_error *err) HF_WARN_UNUSED;
+/* All of them, in as few steps as the store can. Goes on behind a key that cannot be removed, and
+ * is the first of such errors at the end. */
+enum hf_status hf_store_delete_many(struct hf_store *store, const char *const *keys, size_t count,
+                                    struct hf_error *err) HF_WARN_UNUSED;
+
+/* Are objects of this store locked against removal when they are put (but leases)? */
+bool hf_store_protects(const struct hf_store *store);
+/* Locks an object that is there for as long as one that is put now; never for shorter than it is.
+ * Nothing to do where objects are not locked. HF_NOT_FOUND; HF_DENIED says what to check. */
+enum hf_status hf_store_protect(struct hf_store *store, const char *key,
+                                struct hf_error *err) HF_WARN_UNUSED;
+
+/* What a store does, tried out: writes and removes an object of the store's own. */
+struct hf_store_traits {
+    /* HF_PUT_CREATE is decided by the store. Else it is a look and then a put, and of two that
+     * create at the same moment both may succeed. */
+    bool creates_atomically;
+    bool protects; /* hf_store_protects, and the store is ready for it */
+};
+enum hf_status hf_store_probe(struct hf_store *store, struct hf_store_traits *out,
+                              struct hf_error *err) HF_WARN_UNUSED;
+
+/*
+ * What stops operations that wait (for a server that does not answer, between two tries): they end
+ * with HF_CANCELLED soon after it fires. One that begins later gets a single try and a few seconds,
+ * so that work which was stopped can still clean up. NULL: nothing. Borrowed until it is replaced
+ * or the store is closed; replace it while no operation runs.
+ */
+void hf_store_watch(struct hf_store *store, struct hf_cancel *cancel);
 /* "directory /var/lib/holdfast"; borrowed from the store. */
 const char *hf_store_name(const struct hf_store *store);
 void hf_store_close(struct hf_store *store);

@@ -21,6 +21,16 @@ struct hf_store_driver {
                            struct hf_error *err);
     enum hf_status (*remove)(struct hf_store *store, const char *key, struct hf_error *err);
     void (*close)(struct hf_store *store); /* frees the driver's struct */
+
+    /* What a store need not have; NULL does what is said. */
+    enum hf_status (*remove_many)(struct hf_store *store, const char *const *keys, size_t count,
+                                  struct hf_error *err); /* remove, for each */
+    bool (*protects)(const struct hf_store *store);      /* false */
+    enum hf_status (*protect)(struct hf_store *store, const char *key,
+                              struct hf_error *err); /* HF_OK */
+    enum hf_status (*probe)(struct hf_store *store, struct hf_store_traits *out,
+                            struct hf_error *err); /* creates atomically; what protects says */
+    void (*watch)(struct hf_store *store, struct hf_cancel *cancel); /* nothing waits here */
 };
 
 struct hf_store {
@@ -35,7 +45,7 @@ enum hf_status hf_store_setup(struct hf_store *store, const struct hf_store_driv
 /* What an object is for, as the first part of its key says: a store may treat kinds differently. */
 enum hf_store_kind {
     HF_STORE_BULK,    /* packs/: large, many, named by the SHA-256 of their bytes (last part) */
-    HF_STORE_PASSING, /* leases/: replaced and removed all the time */
+    HF_STORE_PASSING, /* leases/, tmp/: replaced and removed all the time */
     HF_STORE_RECORD,  /* everything else */
 };
 enum hf_store_kind hf_store_kind(const char *key);

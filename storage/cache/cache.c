@@ -102,6 +102,38 @@ static enum hf_status cache_remove(struct hf_store *store, const char *key, stru
     return HF_OK;
 }
 
+static enum hf_status cache_remove_many(struct hf_store *store, const char *const *keys,
+                                        size_t count, struct hf_error *err)
+{
+    struct cache *cache = cache_of(store);
+    /* Copies first: some objects may go even if not all do. */
+    for (size_t i = 0; i < count; i++)
+        if (keeps(cache, keys[i]))
+            hf_cache_folder_remove(&cache->folder, keys[i]);
+    return hf_store_delete_many(cache->inner, keys, count, err);
+}
+
+static bool cache_protects(const struct hf_store *store)
+{
+    return hf_store_protects(((const struct cache *)store)->inner);
+}
+
+static enum hf_status cache_protect(struct hf_store *store, const char *key, struct hf_error *err)
+{
+    return hf_store_protect(cache_of(store)->inner, key, err);
+}
+
+static enum hf_status cache_probe(struct hf_store *store, struct hf_store_traits *out,
+                                  struct hf_error *err)
+{
+    return hf_store_probe(cache_of(store)->inner, out, err);
+}
+
+static void cache_watch(struct hf_store *store, struct hf_cancel *cancel)
+{
+    hf_store_watch(cache_of(store)->inner, cancel);
+}
+
 static void cache_close(struct hf_store *store)
 {
     struct cache *cache = cache_of(store);
@@ -118,8 +150,13 @@ static const struct hf_store_driver cache_driver = {
     .stat = cache_stat,
     .remove = cache_remove,
     .close = cache_close,
+    .remove_many = cache_remove_many,
+    .protects = cache_protects,
+    .protect = cache_protect,
+    .probe = cache_probe,
+    .watch = cache_watch,
 };
-_Static_assert(sizeof cache_driver == 7 * sizeof(void (*)(void)),
+_Static_assert(sizeof cache_driver == 12 * sizeof(void (*)(void)),
                "what a driver can do more has to be passed on here too");
 
 enum hf_status hf_cache_open(struct hf_store *inner, struct hf_store **out, struct hf_error *err)

@@ -96,8 +96,8 @@ static enum hf_status local_get_all(struct hf_store *store, const char *key, siz
 
 static void fill_stat(const struct stat *st, struct hf_store_stat *out)
 {
-    out->size = (uint64_t)st->st_size;
-    out->mtime = (int64_t)st->st_mtim.tv_sec * HF_NS_PER_S + st->st_mtim.tv_nsec;
+    int64_t mtime = (int64_t)st->st_mtim.tv_sec * HF_NS_PER_S + st->st_mtim.tv_nsec;
+    *out = (struct hf_store_stat){.size = (uint64_t)st->st_size, .mtime = mtime};
 }
 
 static enum hf_status local_stat(struct hf_store *store, const char *key, struct hf_store_stat *out,

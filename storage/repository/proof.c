@@ -95,6 +95,17 @@ static enum hf_status collect_key(void *ctx, const char *key, const struct hf_st
     return hf_strings_add(ctx, key, err);
 }
 
+/* One that is locked stays beside what is said since. */
+static enum hf_status delete_proof(struct hf_repo *repo, const char *key, struct hf_error *err)
+{
+    struct hf_error why = HF_ERROR_INIT;
+    enum hf_status status = hf_store_delete(repo->store, key, &why);
+    if (status == HF_OK || (status == HF_DENIED && hf_store_protects(repo->store)))
+        return HF_OK;
+    *err = why;
+    return status;
+}
+
 enum hf_status hf_proof_supersede(struct hf_repo *repo, const char *id, int64_t before,
                                   struct hf_error *err)
 {
@@ -107,7 +118,7 @@ enum hf_status hf_proof_supersede(struct hf_repo *repo, const char *id, int64_t 
         struct hf_proof proof;
         if (hf_proof_read(repo, keys.items[i], &proof, &why) == HF_OK &&
             proof.state == HF_SNAPSHOT_CHECKED && proof.time < before)
-            HF_TRY(hf_store_delete(repo->store, keys.items[i], err));
+            HF_TRY(delete_proof(repo, keys.items[i], err));
     }
     return HF_OK;
 }

@@ -26,7 +26,4 @@ int64_t hf_limit_reserve(struct hf_limit *limit, size_t len, int64_t now);
 /* Sleeps until then, or until cancel (may be NULL) fires. */
 void hf_limit_take(struct hf_limit *limit, size_t len, struct hf_cancel *cancel);
 
-/* Sleeps for so many ns; wakes up when cancel (may be NULL) fires. */
-void hf_limit_sleep(int64_t ns, struct hf_cancel *cancel);
-
 #endif

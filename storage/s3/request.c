@@ -387,8 +387,7 @@ static bool pause_and_go_on(struct sending *sending, const struct outcome *outco
         return false;
     }
     tell(sending, err, pause);
-    hf_limit_sleep(pause, sending->cancel);
-    return !sending->cancel || hf_cancel_check(sending->cancel, err) == HF_OK;
+    return hf_cancel_sleep(sending->cancel, pause, err) == HF_OK;
 }
 
 static enum hf_status send_until_done(struct sending *sending, struct hf_error *err)
@@ -441,6 +440,9 @@ enum hf_status hf_s3_refused(const struct hf_s3 *s3, const struct hf_s3_request 
     (void)snprintf(what, sizeof what, "%s %s", request->what,
                    request->key ? request->key : "the bucket");
     (void)hf_s3_fault_error(&reply->fault, what, err);
+    /* The code is used for much; with a lock in the request it is this, as a rule. */
+    if (s3->lock != HF_S3_LOCK_NONE && strcmp(reply->fault.code, "InvalidRequest") == 0)
+        (void)hf_error_set(err, HF_CONFIG, "%s; is object lock enabled on the bucket?", err->text);
     return hf_error_prefix(err, "%s", hf_store_name(&s3->store));
 }
 

@@ -31,6 +31,16 @@ static void s3_close(struct hf_store *store)
     free(s3);
 }
 
+static bool s3_protects(const struct hf_store *store)
+{
+    return ((const struct hf_s3 *)store)->lock != HF_S3_LOCK_NONE;
+}
+
+static void s3_watch(struct hf_store *store, struct hf_cancel *cancel)
+{
+    atomic_store(&hf_s3_of(store)->cancel, cancel);
+}
+
 static const struct hf_store_driver s3_driver = {
     .put = hf_s3_put,
     .get = hf_s3_get,
@@ -39,6 +49,11 @@ static const struct hf_store_driver s3_driver = {
     .stat = hf_s3_stat,
     .remove = hf_s3_remove,
     .close = s3_close,
+    .remove_many = hf_s3_remove_many,
+    .protects = s3_protects,
+    .protect = hf_s3_protect,
+    .probe = hf_s3_probe,
+    .watch = s3_watch,
 };
 
 /* A value of a header: what is not printable ASCII is no name of a class or key. */

@@ -1,8 +1,5 @@
 #include "storage/s3/s3_internal.h"
 
-#include "base/clock.h"
-#include "storage/s3/time.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -160,7 +157,7 @@ static enum hf_status not_there(const struct download *get, struct hf_error *err
                         get->key);
 }
 
-static bool is_missing(const struct hf_s3_reply *reply)
+bool hf_s3_is_missing(const struct hf_s3_reply *reply)
 {
     return reply->fault.http == 404 && strcmp(reply->fault.code, "NoSuchBucket") != 0;
 }
@@ -190,7 +187,7 @@ static enum hf_status judge(struct hf_s3 *s3, const struct download *get,
 {
     if (hf_s3_succeeded(reply))
         return HF_OK;
-    if (is_missing(reply))
+    if (hf_s3_is_missing(reply))
         return not_there(get, err);
     if (reply->fault.http == 416)
         return beyond_the_end(get, err);
@@ -240,33 +237,4 @@ enum hf_status hf_s3_get_all(struct hf_store *store, const char *key, size_t max
 {
     struct download get = {.store = store, .key = key, .whole = true, .len = max, .out = out};
     return download(hf_s3_of(store), &get, err);
-}
-
-static void fill_stat(struct hf_s3_connection *connection, struct hf_store_stat *out)
-{
-    const char *length = hf_http_header(connection->http, "Content-Length");
-    const char *modified = hf_http_header(connection->http, "Last-Modified");
-    struct hf_store_stat stat = {.size = length ? strtoull(length, NULL, 10) : 0};
-    if (modified)
-        (void)hf_http_parse_date(modified, &stat.mtime);
-    *out = stat;
-}
-
-enum hf_status hf_s3_stat(struct hf_store *store, const char *key, struct hf_store_stat *out,
-                          struct hf_error *err)
-{
-    struct hf_s3 *s3 = hf_s3_of(store);
-    struct hf_s3_connection *connection = NULL;
-    struct hf_s3_reply reply;
-    struct hf_s3_request request = {.what = "cannot look at", .method = "HEAD", .key = key};
-    HF_TRY(hf_s3_take(s3, &connection, err));
-    enum hf_status status = hf_s3_send(s3, connection, &request, &reply, err);
-    if (status == HF_OK && hf_s3_succeeded(&reply))
-        fill_stat(connection, out);
-    else if (status == HF_OK && is_missing(&reply))
-        status = hf_error_set(err, HF_NOT_FOUND, "%s: %s is not there", hf_store_name(store), key);
-    else if (status == HF_OK)
-        status = hf_s3_refused(s3, &request, &reply, err);
-    hf_s3_give(s3, connection);
-    return status;
 }

@@ -144,5 +144,22 @@ enum hf_status hf_s3_stat(struct hf_store *store, const char *key, struct hf_sto
                           struct hf_error *err) HF_WARN_UNUSED;
 enum hf_status hf_s3_remove(struct hf_store *store, const char *key,
                             struct hf_error *err) HF_WARN_UNUSED;
+enum hf_status hf_s3_remove_many(struct hf_store *store, const char *const *keys, size_t count,
+                                 struct hf_error *err) HF_WARN_UNUSED;
+enum hf_status hf_s3_protect(struct hf_store *store, const char *key,
+                             struct hf_error *err) HF_WARN_UNUSED;
+enum hf_status hf_s3_probe(struct hf_store *store, struct hf_store_traits *out,
+                           struct hf_error *err) HF_WARN_UNUSED;
+
+/* 404, and not because there is no bucket. */
+bool hf_s3_is_missing(const struct hf_s3_reply *reply);
+/* HEAD; version (HF_S3_VERSION bytes, may be NULL) is "" where the bucket has none. */
+enum { HF_S3_VERSION = 1100 };
+enum hf_status hf_s3_look(struct hf_s3 *s3, const char *key, struct hf_store_stat *out,
+                          char *version, struct hf_error *err) HF_WARN_UNUSED;
+/* Are objects of the bucket locked, by us or by the bucket itself? Asks the server once. */
+enum hf_status hf_s3_bucket_locks(struct hf_s3 *s3, bool *out, struct hf_error *err) HF_WARN_UNUSED;
+/* The server's time, as far as it is known. */
+int64_t hf_s3_now(const struct hf_s3 *s3);
 
 #endif

@@ -61,8 +61,7 @@ enum hf_status hf_s3_taken(struct hf_s3 *s3, const struct hf_s3_upload *up, bool
 /* Retention ends on a whole second, so that it can be said and compared. */
 void hf_s3_retain_until(const struct hf_s3 *s3, char text[HF_TIME_TEXT])
 {
-    int64_t now = hf_clock_now() + atomic_load(&s3->skew);
-    hf_time_format(text, now + (int64_t)s3->lock_days * 86400 * HF_NS_PER_S);
+    hf_time_format(text, hf_s3_now(s3) + (int64_t)s3->lock_days * 86400 * HF_NS_PER_S);
 }
 
 static void add_lock(const struct hf_s3 *s3, struct hf_s3_upload *up, struct hf_s3_request *request)
@@ -141,6 +140,16 @@ enum hf_status hf_s3_add_checksum(enum hf_s3_checksum checksum, struct hf_s3_sum
     default:
         return HF_OK;
     }
+}
+
+/* Where there is no MD5 (FIPS), newer servers take the other. */
+enum hf_status hf_s3_add_document_checksum(struct hf_s3_sums *sums, struct hf_s3_request *request,
+                                           struct hf_error *err)
+{
+    struct hf_error why = HF_ERROR_INIT;
+    if (hf_s3_add_checksum(HF_S3_CHECKSUM_MD5, sums, request, &why) == HF_OK)
+        return HF_OK;
+    return hf_s3_add_checksum(HF_S3_CHECKSUM_SHA256, sums, request, err);
 }
 
 /* A pack is named by its hash: it need not be computed again, and a server that checks it finds

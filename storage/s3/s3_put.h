@@ -28,6 +28,9 @@ void hf_s3_add_object_headers(const struct hf_s3 *s3, struct hf_s3_upload *up,
 enum hf_status hf_s3_add_checksum(enum hf_s3_checksum checksum, struct hf_s3_sums *sums,
                                   struct hf_s3_request *request,
                                   struct hf_error *err) HF_WARN_UNUSED;
+/* That of an XML document, which servers want whatever is configured. */
+enum hf_status hf_s3_add_document_checksum(struct hf_s3_sums *sums, struct hf_s3_request *request,
+                                           struct hf_error *err) HF_WARN_UNUSED;
 /* When what is locked now will be free. */
 void hf_s3_retain_until(const struct hf_s3 *s3, char text[HF_TIME_TEXT]);
 /* "COMPLIANCE" or "GOVERNANCE". */

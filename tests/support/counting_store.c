@@ -112,6 +112,29 @@ static enum hf_status counting_remove(struct hf_store *store, const char *key, s
     return hf_store_delete(c->inner, key, err);
 }
 
+/* As many as a store with batches takes at once are one request. */
+static enum hf_status counting_remove_many(struct hf_store *store, const char *const *keys,
+                                           size_t count, struct hf_error *err)
+{
+    struct counting *c = counting_of(store);
+    for (size_t at = 0; at < count; at += LIST_PAGE)
+        begin(c, &c->requests.remove);
+    return hf_store_delete_many(c->inner, keys, count, err);
+}
+
+static bool counting_protects(const struct hf_store *store)
+{
+    return hf_store_protects(((const struct counting *)store)->inner);
+}
+
+static enum hf_status counting_protect(struct hf_store *store, const char *key,
+                                       struct hf_error *err)
+{
+    struct counting *c = counting_of(store);
+    begin(c, &c->requests.put);
+    return hf_store_protect(c->inner, key, err);
+}
+
 static void counting_close(struct hf_store *store)
 {
     struct counting *c = counting_of(store);
@@ -127,6 +150,9 @@ static const struct hf_store_driver counting_driver = {
     .stat = counting_stat,
     .remove = counting_remove,
     .close = counting_close,
+    .remove_many = counting_remove_many,
+    .protects = counting_protects,
+    .protect = counting_protect,
 };
 
 enum hf_status hf_counting_store_new(struct hf_store *inner, struct hf_store **out,

@@ -12,6 +12,7 @@ struct object {
     char key[HF_STORE_KEY_MAX + 1];
     struct hf_buf bytes;
     int64_t mtime;
+    int64_t locked_until;
 };
 
 struct memory {
@@ -25,6 +26,7 @@ struct memory {
     enum hf_fault fault;
     enum hf_status status;
     int64_t offset;
+    int64_t lock_for; /* 0: objects are not locked */
 };
 
 static struct memory *memory_of(struct hf_store *store)
@@ -38,6 +40,19 @@ static struct object *find(const struct memory *m, const char *key)
         if (strcmp(m->objects[i]->key, key) == 0)
             return m->objects[i];
     return NULL;
+}
+
+static int64_t now_of(const struct memory *m)
+{
+    return hf_clock_now() + m->offset;
+}
+
+static void lock_object(const struct memory *m, struct object *object)
+{
+    int64_t until = now_of(m) + m->lock_for;
+    if (m->lock_for != 0 && until > object->locked_until &&
+        hf_store_kind(object->key) != HF_STORE_PASSING)
+        object->locked_until = until;
 }
 
 /* Counts the operation; is it one that fails? */
@@ -91,7 +106,8 @@ static enum hf_status put_locked(struct memory *m, const char *key, const void *
     }
     hf_buf_free(&object->bytes);
     object->bytes = bytes;
-    object->mtime = hf_clock_now() + m->offset;
+    object->mtime = now_of(m);
+    lock_object(m, object);
     return failing ? fault(m, key, err) : HF_OK;
 }
 
@@ -184,7 +200,9 @@ static enum hf_status memory_stat(struct hf_store *store, const char *key,
     else if (!object)
         status = not_found(m, key, err);
     else
-        *out = (struct hf_store_stat){.size = object->bytes.len, .mtime = object->mtime};
+        *out = (struct hf_store_stat){.size = object->bytes.len,
+                                      .mtime = object->mtime,
+                                      .locked_until = object->locked_until};
     (void)pthread_mutex_unlock(&m->lock);
     return status;
 }
@@ -203,6 +221,8 @@ static enum hf_status remove_locked(struct memory *m, const char *key, struct hf
         return fault(m, key, err);
     for (size_t i = 0; i < m->count; i++) {
         if (strcmp(m->objects[i]->key, key) == 0) {
+            if (m->objects[i]->locked_until > now_of(m))
+                return hf_error_set(err, HF_DENIED, "%s: %s is locked", m->store.name, key);
             drop(m, i);
             break;
         }
@@ -215,6 +235,27 @@ static enum hf_status memory_remove(struct hf_store *store, const char *key, str
     struct memory *m = memory_of(store);
     (void)pthread_mutex_lock(&m->lock);
     enum hf_status status = remove_locked(m, key, err);
+    (void)pthread_mutex_unlock(&m->lock);
+    return status;
+}
+
+static bool memory_protects(const struct hf_store *store)
+{
+    return ((const struct memory *)store)->lock_for != 0;
+}
+
+static enum hf_status memory_protect(struct hf_store *store, const char *key, struct hf_error *err)
+{
+    struct memory *m = memory_of(store);
+    enum hf_status status = HF_OK;
+    (void)pthread_mutex_lock(&m->lock);
+    struct object *object = find(m, key);
+    if (fails(m))
+        status = fault(m, key, err);
+    else if (!object)
+        status = not_found(m, key, err);
+    else
+        lock_object(m, object);
     (void)pthread_mutex_unlock(&m->lock);
     return status;
 }
@@ -237,6 +278,8 @@ static const struct hf_store_driver memory_driver = {
     .stat = memory_stat,
     .remove = memory_remove,
     .close = memory_close,
+    .protects = memory_protects,
+    .protect = memory_protect,
 };
 
 enum hf_status hf_memory_store_new(struct hf_store **out, struct hf_error *err)
@@ -289,6 +332,14 @@ void hf_memory_store_advance(struct hf_store *store, int64_t ns)
     struct memory *m = memory_of(store);
     (void)pthread_mutex_lock(&m->lock);
     m->offset += ns;
+    (void)pthread_mutex_unlock(&m->lock);
+}
+
+void hf_memory_store_lock(struct hf_store *store, int64_t ns)
+{
+    struct memory *m = memory_of(store);
+    (void)pthread_mutex_lock(&m->lock);
+    m->lock_for = ns;
     (void)pthread_mutex_unlock(&m->lock);
 }
 

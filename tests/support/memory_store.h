@@ -26,6 +26,10 @@ unsigned hf_memory_store_operations(struct hf_store *store);
 /* Moves the clock of the store, which begins at the real time. */
 void hf_memory_store_advance(struct hf_store *store, int64_t ns);
 
+/* What is put or protected from now on (but leases) cannot be removed for so long, by the store's
+ * clock. 0: no locks, and none is extended; those that are there stay. */
+void hf_memory_store_lock(struct hf_store *store, int64_t ns);
+
 /* Changes an object behind everybody's back: damage. Its mtime stays. False: there is none. */
 bool hf_memory_store_overwrite(struct hf_store *store, const char *key, const void *data,
                                size_t len);

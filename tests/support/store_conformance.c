@@ -171,6 +171,37 @@ static void expect_list(struct hf_store *store, const char *prefix, size_t count
         assert_true(hf_strings_contain(&found, keys[i]));
 }
 
+static void delete_many_removes_all_and_takes_absent_keys(struct hf_store *store)
+{
+    const char *const keys[] = {"m/a", "m/b", "m/absent", "n"};
+    struct hf_error err = HF_ERROR_INIT;
+    struct hf_store_stat stat;
+    put(store, "m/a", "1", HF_PUT_CREATE);
+    put(store, "m/b", "1", HF_PUT_CREATE);
+    put(store, "m/kept", "1", HF_PUT_CREATE);
+    put(store, "n", "1", HF_PUT_CREATE);
+    if (hf_store_delete_many(store, keys, sizeof keys / sizeof keys[0], &err) != HF_OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(hf_store_stat(store, "m/a", &stat, &err), HF_NOT_FOUND);
+    assert_int_equal(hf_store_stat(store, "m/b", &stat, &err), HF_NOT_FOUND);
+    assert_int_equal(hf_store_stat(store, "n", &stat, &err), HF_NOT_FOUND);
+    expect(store, "m/kept", "1");
+    assert_int_equal(hf_store_delete_many(store, NULL, 0, &err), HF_OK);
+    assert_int_equal(hf_store_delete_many(store, (const char *const[]){"m/kept", "../x"}, 2, &err),
+                     HF_USAGE);
+    expect(store, "m/kept", "1");
+}
+
+static void protect_locks_only_where_the_store_does(struct hf_store *store)
+{
+    struct hf_error err = HF_ERROR_INIT;
+    if (hf_store_protects(store))
+        return; /* with locks nothing could be cleaned up */
+    put(store, "p", "1", HF_PUT_CREATE);
+    assert_int_equal(hf_store_protect(store, "p", &err), HF_OK);
+    assert_int_equal(hf_store_delete(store, "p", &err), HF_OK);
+}
+
 static void list_finds_what_begins_with_the_prefix(struct hf_store *store)
 {
     static const char *const keys[] = {"packs/ab/abcd", "packs/ab/abff", "packs/ac/acff",
@@ -323,6 +354,8 @@ const struct hf_store_test hf_store_tests[] = {
     TEST(absent_key_is_not_found),
     TEST(stat_tells_size_and_time),
     TEST(delete_removes_and_takes_absent_keys),
+    TEST(delete_many_removes_all_and_takes_absent_keys),
+    TEST(protect_locks_only_where_the_store_does),
     TEST(list_finds_what_begins_with_the_prefix),
     TEST(list_ends_with_the_callers_error),
     TEST(invalid_keys_are_refused),

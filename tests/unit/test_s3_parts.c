@@ -193,18 +193,6 @@ static void take_by_many_threads_keeps_the_rate(void **state)
     hf_limit_done(&limit);
 }
 
-static void sleep_wakes_up_when_cancelled(void **state)
-{
-    (void)state;
-    struct hf_error err = HF_ERROR_INIT;
-    HF_AUTO_PTR(hf_cancel) cancel = NULL;
-    assert_ok(hf_cancel_new(&cancel, &err), &err);
-    hf_cancel_interrupt(cancel);
-    int64_t begin = hf_clock_monotonic();
-    hf_limit_sleep(3600 * HF_NS_PER_S, cancel);
-    assert_true(hf_clock_monotonic() - begin < 60 * HF_NS_PER_S);
-}
-
 static void checksums_are_the_known_ones(void **state)
 {
     (void)state;
@@ -238,7 +226,6 @@ int main(void)
         cmocka_unit_test(reserve_spreads_over_time),
         cmocka_unit_test(reserve_without_a_rate_never_waits),
         cmocka_unit_test(take_by_many_threads_keeps_the_rate),
-        cmocka_unit_test(sleep_wakes_up_when_cancelled),
         cmocka_unit_test(checksums_are_the_known_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
