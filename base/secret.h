@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { HF_SECRET_MAX = 65536 };
+enum { HF_SECRET_MAX = 262144 };
 
 struct hf_secret {
     uint8_t *data; /* len bytes, then a NUL, so that a text secret is a C string */

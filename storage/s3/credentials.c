@@ -1,6 +1,7 @@
 #include "storage/s3/credentials.h"
 
 #include "base/clock.h"
+#include "base/random.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -18,6 +19,7 @@ struct hf_s3_provider {
     pthread_cond_t fetched;
     struct held *current; /* NULL: none yet, or expired */
     bool fetching;
+    int64_t early;    /* ns before they expire that the current ones are renewed */
     int64_t retry_at; /* monotonic: not fetched before, while the current ones are good */
 };
 
@@ -79,8 +81,7 @@ static bool due(const struct hf_s3_provider *provider)
 {
     if (!usable(provider))
         return true;
-    return !provider->fetching &&
-           expires_within(provider->current, HF_S3_REFRESH_S * HF_NS_PER_S) &&
+    return !provider->fetching && expires_within(provider->current, provider->early) &&
            hf_clock_monotonic() >= provider->retry_at;
 }
 
@@ -103,6 +104,8 @@ static enum hf_status fetch(struct hf_s3_provider *provider, struct hf_error *er
         return status;
     }
     held->users = 1;
+    provider->early =
+        (HF_S3_REFRESH_S + (int64_t)hf_random_below(HF_S3_REFRESH_JITTER_S)) * HF_NS_PER_S;
     release(provider->current);
     provider->current = held;
     if (!usable(provider))

@@ -62,10 +62,12 @@ HF_DEFINE_AUTO_PTR(hf_s3_provider, hf_s3_provider_free)
 
 /*
  * The current credentials, fetched or fetched anew where needed; they last until they are given
- * back. New ones are fetched HF_S3_REFRESH_S before the old ones expire; should that fail, the old
- * ones are handed out for as long as they are good, and it is tried again after HF_S3_RETRY_S.
+ * back. New ones are fetched HF_S3_REFRESH_S before the old ones expire, and up to
+ * HF_S3_REFRESH_JITTER_S sooner, so that many agents with one role do not come at once. Should that
+ * fail, the old ones are handed out for as long as they are good, and it is tried again after
+ * HF_S3_RETRY_S.
  */
-enum { HF_S3_REFRESH_S = 300, HF_S3_RETRY_S = 20 };
+enum { HF_S3_REFRESH_S = 300, HF_S3_REFRESH_JITTER_S = 60, HF_S3_RETRY_S = 20 };
 enum hf_status hf_s3_provider_acquire(struct hf_s3_provider *provider,
                                       const struct hf_s3_credentials **out,
                                       struct hf_error *err) HF_WARN_UNUSED;

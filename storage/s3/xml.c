@@ -4,6 +4,8 @@
 
 #include <expat.h>
 #include <limits.h>
+#include <malloc.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct walk {
@@ -111,17 +113,40 @@ static enum hf_status run(struct walk *walk, const void *data, size_t len)
                         (long)XML_GetCurrentByteIndex(walk->parser));
 }
 
+/* Answers may hold credentials (AWS STS): what expat frees is wiped. */
+
+static void wipe_and_free(void *block)
+{
+    if (block)
+        explicit_bzero(block, malloc_usable_size(block));
+    free(block);
+}
+
+static void *move_and_wipe(void *block, size_t size)
+{
+    void *moved = malloc(size);
+    if (moved && block) {
+        size_t kept = malloc_usable_size(block);
+        memcpy(moved, block, kept < size ? kept : size);
+        wipe_and_free(block);
+    }
+    return moved;
+}
+
+static const XML_Memory_Handling_Suite wiping = {malloc, move_and_wipe, wipe_and_free};
+
 enum hf_status hf_xml_parse(const void *data, size_t len, hf_xml_fn *fn, void *ctx,
                             struct hf_error *err)
 {
     struct walk walk = {.fn = fn, .ctx = ctx, .err = err, .text = HF_BUF_INIT};
     if (len > INT_MAX)
         return hf_error_set(err, HF_DAMAGED, "XML of %zu bytes", len);
-    walk.parser = XML_ParserCreate(NULL);
-    if (!walk.parser)
-        return hf_error_memory(err);
-    enum hf_status status = run(&walk, data, len);
-    XML_ParserFree(walk.parser);
+    HF_TRY(hf_buf_reserve(&walk.text, HF_XML_TEXT + 1, err)); /* one block, which does not move */
+    walk.parser = XML_ParserCreate_MM(NULL, &wiping, NULL);
+    enum hf_status status = walk.parser ? run(&walk, data, len) : hf_error_memory(err);
+    if (walk.parser)
+        XML_ParserFree(walk.parser);
+    explicit_bzero(walk.text.data, walk.text.cap);
     hf_buf_free(&walk.text);
     return status;
 }

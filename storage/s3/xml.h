@@ -1,6 +1,7 @@
 /*
  * XML answers of object stores, read by expat within bounds: no document type (so no entities but
- * the five), depth, name and text lengths limited. What is more, or no XML, is HF_DAMAGED.
+ * the five), depth, name and text lengths limited. What is more, or no XML, is HF_DAMAGED. Memory
+ * is wiped when it is given back: some answers hold credentials.
  */
 #ifndef HF_STORAGE_S3_XML_H
 #define HF_STORAGE_S3_XML_H
