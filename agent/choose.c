@@ -1,5 +1,6 @@
 #include "agent/choose.h"
 
+#include "agent/config_s3.h"
 #include "agent/names.h"
 #include "agent/place.h"
 #include "agent/prompt.h"
@@ -37,45 +38,100 @@ static bool is_directory(const char *path)
     return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
 }
 
-static enum hf_status choose_named(const struct hf_config *config, const char *name,
+struct hf_chosen hf_choose_configured(const struct hf_config_repository *repository)
+{
+    return (struct hf_chosen){.configured = repository,
+                              .name = repository->name,
+                              .place = repository->place,
+                              .path = repository->path,
+                              .s3 = repository->s3};
+}
+
+/* The session keeps what the URL says. */
+static enum hf_status keep_bucket(struct hf_session *session, const char *url,
+                                  struct hf_said_bucket **out, struct hf_error *err)
+{
+    struct hf_said_bucket *said = session->said_buckets;
+
+    HF_AUTO_PTR(hf_config_s3) s3 = NULL;
+    HF_AUTO_FREE char *copy = NULL;
+
+    while (said && strcmp(said->url, url) != 0)
+        said = said->next;
+    if (!said) {
+        HF_TRY(hf_config_s3_from_url(url, &s3, err));
+        HF_TRY(hf_text_copy(url, &copy, err));
+        said = calloc(1, sizeof *said);
+        if (!said)
+            return hf_error_memory(err);
+        *said = (struct hf_said_bucket){.url = copy, .s3 = s3, .next = session->said_buckets};
+        session->said_buckets = said;
+        copy = NULL;
+        s3 = NULL;
+    }
+    *out = said;
+    return HF_OK;
+}
+
+static enum hf_status choose_bucket(struct hf_session *session, const char *url,
+                                    struct hf_chosen *out, struct hf_error *err)
+{
+    struct hf_said_bucket *said;
+
+    if (!hf_config_s3_is_url(url))
+        return hf_error_set(err, HF_USAGE,
+                            "a bucket is written s3://BUCKET/PREFIX, a directory of that name "
+                            "./%.100s",
+                            url);
+    HF_TRY(keep_bucket(session, url, &said, err));
+    *out = (struct hf_chosen){.place = said->url, .s3 = said->s3};
+    return HF_OK;
+}
+
+static enum hf_status choose_named(struct hf_session *session, const char *name,
                                    struct hf_chosen *out, struct hf_error *err)
 {
+    const struct hf_config *config = session->config;
     const struct hf_config_repository *found = hf_config_repository(config, name);
 
     if (found) {
-        *out = (struct hf_chosen){.configured = found, .name = found->name, .place = found->path};
+        *out = hf_choose_configured(found);
         return HF_OK;
     }
+    if (strncmp(name, "s3:", 3) == 0)
+        return choose_bucket(session, name, out, err);
     if (config->repository_count > 0 && !strchr(name, '/') && !is_directory(name))
         return unknown_repository(config, name, err);
-    *out = (struct hf_chosen){.place = name};
+    *out = (struct hf_chosen){.place = name, .path = name};
     return HF_OK;
 }
 
 static enum hf_status choose_only(const struct hf_config *config, struct hf_chosen *out,
                                   struct hf_error *err)
 {
-    if (config->repository_count == 1)
-        return choose_named(config, config->repositories[0].name, out, err);
+    if (config->repository_count == 1) {
+        *out = hf_choose_configured(&config->repositories[0]);
+        return HF_OK;
+    }
     if (config->repository_count == 0)
         return hf_error_set(err, HF_USAGE,
-                            "which repository? Give --repository DIRECTORY, or a configuration "
-                            "file that has one");
+                            "which repository? Give --repository DIRECTORY (or "
+                            "s3://BUCKET/PREFIX), or a configuration file that has one");
     return hf_error_set(err, HF_USAGE,
                         "which repository? The configuration has several, such as \"%s\" and "
                         "\"%s\": give --repository NAME",
                         config->repositories[0].name, config->repositories[1].name);
 }
 
-enum hf_status hf_choose_repository(const struct hf_session *session, const char *wanted,
+enum hf_status hf_choose_repository(struct hf_session *session, const char *wanted,
                                     struct hf_chosen *out, struct hf_error *err)
 {
     const char *said = hf_args_value(session->args, HF_OPT_REPOSITORY);
 
     if (said)
-        return choose_named(session->config, said, out, err);
+        return choose_named(session, said, out, err);
     if (wanted)
-        return choose_named(session->config, wanted, out, err);
+        return choose_named(session, wanted, out, err);
     return choose_only(session->config, out, err);
 }
 

@@ -1,25 +1,27 @@
 /*
  * Which repository, and how it is opened.
  *
- * Which: --repository (a name of the configuration, or a directory), else the job's, else the only
- * one of the configuration. How: --identity-file, --passphrase-file or --passphrase-command; else
- * what the configuration says; else HOLDFAST_PASSPHRASE_FILE or HOLDFAST_PASSPHRASE; else it is
- * asked for on the terminal.
+ * Which: --repository (a name of the configuration, a directory, or s3://bucket/prefix), else the
+ * job's, else the only one of the configuration. How: --identity-file, --passphrase-file or
+ * --passphrase-command; else what the configuration says; else HOLDFAST_PASSPHRASE_FILE or
+ * HOLDFAST_PASSPHRASE; else it is asked for on the terminal.
  */
 #ifndef HF_AGENT_CHOOSE_H
 #define HF_AGENT_CHOOSE_H
 
 #include "agent/session.h"
 
+/* Everything is borrowed from the session. */
 struct hf_chosen {
     const struct hf_config_repository *configured; /* or NULL: a place that was said */
     const char *name;                              /* of the configuration, or NULL */
-    const char *place; /* the directory: what tells it from others, and what people are shown */
+    const char *place;             /* what tells it from others, and what people are shown */
+    const char *path;              /* the directory, or */
+    const struct hf_config_s3 *s3; /* the bucket */
 };
 
-/* wanted: a name of the configuration where the command line has none, or NULL. All of *out is
- * borrowed from the session. */
-enum hf_status hf_choose_repository(const struct hf_session *session, const char *wanted,
+/* wanted: a name of the configuration where the command line has none, or NULL. */
+enum hf_status hf_choose_repository(struct hf_session *session, const char *wanted,
                                     struct hf_chosen *out, struct hf_error *err) HF_WARN_UNUSED;
 
 /* A passphrase for a repository that is made: asked for twice if it has to be. */
@@ -41,5 +43,7 @@ enum hf_status hf_choose_make_store(struct hf_session *session, const struct hf_
 /* Another repository, beside the one at hand. */
 enum hf_status hf_choose_open_beside(struct hf_session *session, const struct hf_chosen *chosen,
                                      struct hf_opened **out, struct hf_error *err) HF_WARN_UNUSED;
+/* A repository of the configuration. */
+struct hf_chosen hf_choose_configured(const struct hf_config_repository *repository);
 
 #endif

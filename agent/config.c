@@ -1,5 +1,6 @@
 #include "agent/config.h"
 
+#include "agent/config_s3.h"
 #include "agent/fields.h"
 #include "agent/kind.h"
 #include "agent/names.h"
@@ -18,6 +19,8 @@ static enum hf_status read_jobs(const struct hf_fields_file *file, const struct 
                                 const char *where, void *out, struct hf_error *err);
 static enum hf_status read_kind(const struct hf_fields_file *file, const struct hf_yaml *value,
                                 const char *where, void *out, struct hf_error *err);
+static enum hf_status read_s3(const struct hf_fields_file *file, const struct hf_yaml *value,
+                              const char *where, void *out, struct hf_error *err);
 
 static const struct hf_field top_fields[] = {
     {.key = "memory",
@@ -42,10 +45,8 @@ static const struct hf_field top_fields[] = {
 };
 
 static const struct hf_field repository_fields[] = {
-    {.key = "path",
-     .type = HF_FIELD_PATH,
-     .required = true,
-     .offset = offsetof(struct hf_config_repository, path)},
+    {.key = "path", .type = HF_FIELD_PATH, .offset = offsetof(struct hf_config_repository, path)},
+    {.key = "s3", .type = HF_FIELD_OTHER, .read = read_s3},
     {.key = "passphrase",
      .type = HF_FIELD_SECRET,
      .offset = offsetof(struct hf_config_repository, passphrase)},
@@ -119,6 +120,31 @@ static enum hf_status make_room(const struct hf_fields_file *file, const struct 
     return *out ? HF_OK : hf_error_memory(err);
 }
 
+static enum hf_status read_s3(const struct hf_fields_file *file, const struct hf_yaml *value,
+                              const char *where, void *out, struct hf_error *err)
+{
+    struct hf_config_repository *repository = out;
+
+    return hf_config_read_s3(file, value, where, &repository->s3, err);
+}
+
+static enum hf_status set_place(const struct hf_fields_file *file, const struct hf_yaml *value,
+                                const char *where, struct hf_config_repository *repository,
+                                struct hf_error *err)
+{
+    if (repository->path && repository->s3)
+        return hf_fields_error(
+            file, value, err,
+            "\"path\" and \"s3\" %s cannot be given together; two places are two "
+            "repositories",
+            where);
+    if (repository->s3)
+        return hf_config_s3_place(repository->s3, &repository->place, err);
+    if (repository->path)
+        return hf_text_copy(repository->path, &repository->place, err);
+    return hf_fields_error(file, value, err, "\"path\" or \"s3\" is missing %s", where);
+}
+
 static enum hf_status read_repository(const struct hf_fields_file *file, const char *name,
                                       const struct hf_yaml *value, const char *where,
                                       struct hf_config *config, struct hf_error *err)
@@ -127,6 +153,7 @@ static enum hf_status read_repository(const struct hf_fields_file *file, const c
 
     HF_TRY(hf_text_copy(name, &repository->name, err));
     HF_TRY(hf_fields_read(file, value, repository_fields, where, repository, err));
+    HF_TRY(set_place(file, value, where, repository, err));
     if (repository->identity_file && repository->passphrase.from != HF_SECRET_NOWHERE)
         return hf_fields_error(file, value, err,
                                "\"identity_file\" and \"passphrase\" %s cannot be given together",

@@ -27,9 +27,14 @@ enum {
     HF_CONFIG_LOCK_TIMEOUT_MAX = 86400,
 };
 
+struct hf_config_s3; /* agent/config_s3.h */
+
+/* In a directory or in a bucket. */
 struct hf_config_repository {
     char *name;
-    char *path;
+    char *path;              /* or NULL */
+    struct hf_config_s3 *s3; /* or NULL */
+    char *place;             /* the path, or the bucket as its URL */
     struct hf_secret_spec passphrase;
     char *identity_file; /* or NULL */
     char *fingerprint;   /* or NULL */

@@ -1,6 +1,7 @@
 /* The configuration as a whole: found, loaded, looked up in, freed (config.h). */
 #include "agent/config.h"
 
+#include "agent/config_s3.h"
 #include "agent/kind.h"
 #include "agent/yaml.h"
 #include "base/file.h"
@@ -65,6 +66,8 @@ void hf_config_free(struct hf_config *config)
 
         free(repository->name);
         free(repository->path);
+        hf_config_s3_free(repository->s3);
+        free(repository->place);
         free(repository->identity_file);
         free(repository->fingerprint);
         hf_secret_spec_done(&repository->passphrase);

@@ -103,20 +103,59 @@ static enum hf_status read_number(const struct value *v, unsigned *out, struct h
     return HF_OK;
 }
 
+/* Cuts "/s" off the end of a rate. */
+static void cut_per_second(char *text)
+{
+    size_t len = strlen(text);
+
+    if (len > 2 && strcmp(text + len - 2, "/s") == 0)
+        text[len - 2] = 0;
+}
+
 static enum hf_status read_size(const struct value *v, uint64_t *out, struct hf_error *err)
 {
     HF_AUTO_FREE char *text = NULL;
+    bool rate = v->field->type == HF_FIELD_RATE;
     char least[HF_SIZE_TEXT], most[HF_SIZE_TEXT], expected[120];
     uint64_t size;
 
     hf_text_format_size(least, v->field->min);
     hf_text_format_size(most, v->field->max);
-    (void)snprintf(expected, sizeof expected, "a size from %s to %s, such as 512MiB", least, most);
+    (void)snprintf(expected, sizeof expected, "a %s from %s to %s, such as %s",
+                   rate ? "rate" : "size", least, most, rate ? "20MiB/s" : "512MiB");
     HF_TRY(plain_text(v, expected, &text, err));
+    if (rate)
+        cut_per_second(text);
     if (!hf_text_parse_size(text, &size) || size < v->field->min || size > v->field->max)
         return wrong(v, expected, err);
     *out = size;
     return HF_OK;
+}
+
+/* "auto, path, virtual" */
+static void list_choices(const char *const *choices, char *text, size_t size)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; choices[i] && len < size; i++)
+        len += (size_t)snprintf(text + len, size - len, "%s%s", i > 0 ? ", " : "", choices[i]);
+}
+
+static enum hf_status read_choice(const struct value *v, unsigned *out, struct hf_error *err)
+{
+    HF_AUTO_FREE char *text = NULL;
+    char list[160], expected[200];
+
+    list_choices(v->field->choices, list, sizeof list);
+    (void)snprintf(expected, sizeof expected, "one of %s", list);
+    HF_TRY(plain_text(v, expected, &text, err));
+    for (unsigned i = 0; v->field->choices[i]; i++) {
+        if (strcmp(text, v->field->choices[i]) == 0) {
+            *out = i;
+            return HF_OK;
+        }
+    }
+    return wrong(v, expected, err);
 }
 
 static enum hf_status read_secret_text(const struct value *v, struct hf_secret_spec *out,
@@ -170,7 +209,10 @@ static enum hf_status read_value(const struct value *v, void *out, struct hf_err
     case HF_FIELD_NUMBER:
         return read_number(v, member, err);
     case HF_FIELD_SIZE:
+    case HF_FIELD_RATE:
         return read_size(v, member, err);
+    case HF_FIELD_CHOICE:
+        return read_choice(v, member, err);
     case HF_FIELD_SECRET:
         return read_secret(v, member, err);
     case HF_FIELD_OTHER:

@@ -30,6 +30,8 @@ enum hf_field_type {
     HF_FIELD_BOOL,   /* bool */
     HF_FIELD_NUMBER, /* unsigned, min to max */
     HF_FIELD_SIZE,   /* uint64_t, min to max bytes */
+    HF_FIELD_RATE,   /* uint64_t, min to max bytes a second: a size, "/s" may follow */
+    HF_FIELD_CHOICE, /* an enum: the place, from 0, of the text in the choices */
     HF_FIELD_SECRET, /* struct hf_secret_spec; also KEY_file and KEY_command */
     HF_FIELD_OTHER,  /* read by the function */
 };
@@ -44,6 +46,7 @@ struct hf_field {
     bool required;
     size_t offset; /* of the member in the struct; HF_FIELD_OTHER gets the whole struct */
     uint64_t min, max;
+    const char *const *choices; /* NULL-ended */
     hf_field_fn *read;
 };
 

@@ -1,5 +1,6 @@
 #include "agent/place.h"
 
+#include "agent/place_s3.h"
 #include "storage/local/local.h"
 
 static enum hf_status open_directory(const char *path, enum hf_place_mode mode,
@@ -18,6 +19,7 @@ static enum hf_status open_directory(const char *path, enum hf_place_mode mode,
 enum hf_status hf_place_open(const struct hf_session *session, const struct hf_chosen *chosen,
                              enum hf_place_mode mode, struct hf_store **out, struct hf_error *err)
 {
-    (void)session;
-    return open_directory(chosen->place, mode, out, err);
+    if (chosen->s3)
+        return hf_place_s3_open(session, chosen->s3, out, err);
+    return open_directory(chosen->path, mode, out, err);
 }

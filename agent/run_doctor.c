@@ -98,9 +98,7 @@ static void look_at_repositories(struct findings *f, struct hf_error *err)
         return;
     }
     for (size_t i = 0; i < session->config->repository_count; i++) {
-        const struct hf_config_repository *one = &session->config->repositories[i];
-
-        chosen = (struct hf_chosen){.configured = one, .name = one->name, .place = one->path};
+        chosen = hf_choose_configured(&session->config->repositories[i]);
         look_at_repository(f, &chosen);
     }
 }

@@ -1,5 +1,6 @@
 #include "agent/session.h"
 
+#include "agent/config_s3.h"
 #include "agent/signals.h"
 
 #include <stdlib.h>
@@ -99,12 +100,25 @@ static void close_all(struct hf_session *session)
     session->at_hand = NULL;
 }
 
+static void free_said_buckets(struct hf_session *session)
+{
+    while (session->said_buckets) {
+        struct hf_said_bucket *said = session->said_buckets;
+
+        session->said_buckets = said->next;
+        hf_config_s3_free(said->s3);
+        free(said->url);
+        free(said);
+    }
+}
+
 void hf_session_end(struct hf_session *session)
 {
     close_all(session);
     hf_signals_watch(NULL);
     if (session->cancel)
         hf_cancel_free(session->cancel);
+    free_said_buckets(session);
     hf_config_free(session->config);
     hf_secret_free(session->env_passphrase);
     free(session->env_passphrase_file);

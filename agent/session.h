@@ -20,6 +20,13 @@ struct hf_opened {
     struct hf_opened *next;
 };
 
+/* A bucket that was said by its URL. */
+struct hf_said_bucket {
+    char *url;
+    struct hf_config_s3 *s3;
+    struct hf_said_bucket *next;
+};
+
 struct hf_session {
     const struct hf_args *args;
     struct hf_config *config;
@@ -28,8 +35,9 @@ struct hf_session {
     struct hf_secret *env_passphrase; /* HOLDFAST_PASSPHRASE, or NULL */
     char *env_passphrase_file;        /* HOLDFAST_PASSPHRASE_FILE, or NULL */
 
-    struct hf_opened *at_hand; /* the repository that the command is about, or NULL */
-    struct hf_opened *opened;  /* all that are open, that one included */
+    struct hf_said_bucket *said_buckets; /* by --repository or an operand */
+    struct hf_opened *at_hand;           /* the repository that the command is about, or NULL */
+    struct hf_opened *opened;            /* all that are open, that one included */
 };
 
 /* Reads the configuration where the command uses one; takes secrets out of the environment. */

@@ -160,7 +160,8 @@ static void parse_bad_files_says_what_and_where(void **state)
         {"repositories: {\"a b\": {path: /r}}\n",
          "c.yaml:1:16: \"a b\" cannot be the name of a repository: use letters, digits, \".\", "
          "\"_\" and \"-\""},
-        {"repositories: {local: {}}\n", "c.yaml:1:23: \"path\" is missing in repository \"local\""},
+        {"repositories: {local: {}}\n",
+         "c.yaml:1:23: \"path\" or \"s3\" is missing in repository \"local\""},
         {"repositories: {local: /r}\n", "c.yaml:1:23: there must be a group of keys in repository "
                                         "\"local\", not text"},
         {"repositories: {local: {path: /r, passphrse: x}}\n",
