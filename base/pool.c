@@ -1,5 +1,7 @@
 #include "base/pool.h"
 
+#include "base/cpus.h"
+
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -152,7 +154,7 @@ enum hf_status hf_pool_each(size_t threads, size_t count, hf_pool_item_fn *fn, v
     return hf_pool_join(pool, err);
 }
 
-size_t hf_pool_cpus(void)
+static size_t processors(void)
 {
     cpu_set_t set;
     long online;
@@ -161,4 +163,12 @@ size_t hf_pool_cpus(void)
         return (size_t)CPU_COUNT(&set);
     online = sysconf(_SC_NPROCESSORS_ONLN); /* more processors than a cpu_set_t holds */
     return online > 0 ? (size_t)online : 1;
+}
+
+size_t hf_pool_cpus(void)
+{
+    size_t there = processors();
+    size_t quota = hf_cpus_quota("");
+
+    return quota > 0 && quota < there ? quota : there;
 }

@@ -36,7 +36,8 @@ typedef enum hf_status hf_pool_item_fn(void *arg, size_t item, struct hf_error *
 enum hf_status hf_pool_each(size_t threads, size_t count, hf_pool_item_fn *fn, void *arg,
                             struct hf_cancel *cancel, struct hf_error *err) HF_WARN_UNUSED;
 
-/* Processors this process may use, at least 1. */
+/* Processors this process may use, by its affinity and by the quota of its control group; at least
+ * 1. */
 size_t hf_pool_cpus(void);
 
 #endif
