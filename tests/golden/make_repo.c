@@ -1,7 +1,7 @@
 /*
  * Makes repositories for tests in other languages and the golden one:
  *
- *   make_repo init      DIR PASSPHRASE-FILE              new, with a cheap Argon2id
+ *   make_repo init      DIR PASSPHRASE-FILE [CIPHER]     new, with a cheap Argon2id
  *   make_repo backup    DIR PASSPHRASE-FILE SOURCE FILES one stream for each file below FILES
  *   make_repo restore   DIR PASSPHRASE-FILE SNAPSHOT OUT one file for each stream
  *   make_repo restore-identity DIR IDENTITY-FILE SNAPSHOT OUT
@@ -238,6 +238,18 @@ static enum hf_status work(struct hf_repo *repo, const char *verb, char **args, 
     return hf_error_set(err, HF_USAGE, "make_repo: see the head of make_repo.c");
 }
 
+static enum hf_status init(struct hf_store *store, const struct hf_credential *credential,
+                           const char *cipher, struct hf_error *err)
+{
+    struct hf_repo_options options = {
+        .cipher = HF_CIPHER_XCHACHA20_POLY1305, .kdf_ops = 1, .kdf_mem = 1 << 20};
+    if (cipher && strcmp(cipher, "aes-256-gcm") == 0)
+        options.cipher = HF_CIPHER_AES_256_GCM;
+    else if (cipher)
+        return hf_error_set(err, HF_USAGE, "make_repo: no cipher %s", cipher);
+    return hf_repo_init(store, &options, credential, err);
+}
+
 static enum hf_status run(int argc, char **argv, struct hf_error *err)
 {
     HF_AUTO_PTR(hf_secret) passphrase = NULL;
@@ -250,13 +262,10 @@ static enum hf_status run(int argc, char **argv, struct hf_error *err)
     bool by_identity = strcmp(argv[1], "restore-identity") == 0;
     const struct hf_credential credential = {.passphrase = by_identity ? NULL : passphrase,
                                              .identity = by_identity ? passphrase : NULL};
-    bool init = strcmp(argv[1], "init") == 0;
-    HF_TRY(hf_local_open(argv[2], init ? HF_LOCAL_CREATE : HF_LOCAL_OPEN, &store, err));
-    if (init) {
-        const struct hf_repo_options options = {
-            .cipher = HF_CIPHER_XCHACHA20_POLY1305, .kdf_ops = 1, .kdf_mem = 1 << 20};
-        return hf_repo_init(store, &options, &credential, err);
-    }
+    bool new = strcmp(argv[1], "init") == 0;
+    HF_TRY(hf_local_open(argv[2], new ? HF_LOCAL_CREATE : HF_LOCAL_OPEN, &store, err));
+    if (new)
+        return init(store, &credential, argc > 4 ? argv[4] : NULL, err);
     HF_TRY(hf_repo_open(store, &credential, &repo, err));
     return work(repo, argv[1], argv + 4, argc - 4, err);
 }
