@@ -22,10 +22,10 @@ static struct hf_pg_address address_of(const struct hf_pg_job *job)
 }
 
 /* The archive and the list are read again by name, and by each of its workers: a pipe would not
- * do. address NULL: a script. */
+ * do. address NULL: a script. jobs 0: statements that must come one after the other. */
 static enum hf_status make_command(const struct hf_pg_job *job, const struct hf_pg_address *address,
-                                   enum hf_pg_stage stage, int list_fd,
-                                   struct hf_pg_command *command, struct hf_error *err)
+                                   unsigned jobs, int list_fd, struct hf_pg_command *command,
+                                   struct hf_error *err)
 {
     HF_TRY(hf_pg_command_init(command, job->pg_restore.path, address, err));
     HF_TRY(hf_pg_command_add(command, err, address ? "--exit-on-error" : "--file=-"));
@@ -33,8 +33,8 @@ static enum hf_status make_command(const struct hf_pg_job *job, const struct hf_
         HF_TRY(hf_pg_command_add(command, err, "--no-owner"));
     if (job->no_tablespaces)
         HF_TRY(hf_pg_command_add(command, err, "--no-tablespaces"));
-    if (address && stage == HF_PG_STAGE_POST_DATA)
-        HF_TRY(hf_pg_command_add(command, err, "--jobs=%u", job->jobs));
+    if (address && jobs > 0)
+        HF_TRY(hf_pg_command_add(command, err, "--jobs=%u", jobs));
     HF_TRY(hf_pg_command_add(command, err, "--use-list=/proc/self/fd/%d", list_fd));
     return hf_pg_command_add(command, err, "/proc/self/fd/%d", job->input.archive_fd);
 }
@@ -67,8 +67,7 @@ static enum hf_status keep_script(void *ctx, const void *data, size_t len, struc
 
 /* pg_restore cannot be told to leave out the setting that the server does not know: it writes the
  * stage as a script, and psql, which comes with it, runs that. */
-static enum hf_status run_by_script(struct hf_pg_job *job, enum hf_pg_stage stage, int list_fd,
-                                    struct hf_error *err)
+static enum hf_status run_by_script(const struct hf_pg_job *job, int list_fd, struct hf_error *err)
 {
     const struct hf_pg_address address = address_of(job);
     const int keep[] = {list_fd, job->input.archive_fd, -1};
@@ -79,7 +78,7 @@ static enum hf_status run_by_script(struct hf_pg_job *job, enum hf_pg_stage stag
     HF_AUTO_FD script_fd = -1;
 
     HF_TRY(hf_fd_memory("script", &script_fd, err));
-    HF_TRY(make_command(job, NULL, stage, list_fd, &writer, err));
+    HF_TRY(make_command(job, NULL, 0, list_fd, &writer, err));
     HF_TRY(hf_pg_restore_script(&writer, &io, keep_script, &script_fd, err));
     HF_TRY(hf_pg_command_init(&runner, job->psql.path, &address, err));
     HF_TRY(hf_pg_command_add(&runner, err, "--no-psqlrc"));
@@ -89,17 +88,19 @@ static enum hf_status run_by_script(struct hf_pg_job *job, enum hf_pg_stage stag
     return run_command(job, &runner, (const int[]){script_fd, -1}, err);
 }
 
-static enum hf_status run(struct hf_pg_job *job, enum hf_pg_stage stage, int list_fd,
+static enum hf_status run(const struct hf_pg_job *job, const struct hf_buf *list, unsigned jobs,
                           struct hf_error *err)
 {
+    HF_AUTO_FD list_fd = -1;
     const struct hf_pg_address address = address_of(job);
-    const int keep[] = {list_fd, job->input.archive_fd, -1};
     HF_AUTO(hf_pg_command) command = HF_PG_COMMAND_INIT;
 
+    HF_TRY(hf_fd_memory("list", &list_fd, err));
+    HF_TRY(hf_fd_write(list_fd, list->data, list->len, "list", err));
     if (job->psql.path)
-        return run_by_script(job, stage, list_fd, err);
-    HF_TRY(make_command(job, &address, stage, list_fd, &command, err));
-    return run_command(job, &command, keep, err);
+        return run_by_script(job, list_fd, err);
+    HF_TRY(make_command(job, &address, jobs, list_fd, &command, err));
+    return run_command(job, &command, (const int[]){list_fd, job->input.archive_fd, -1}, err);
 }
 
 /* A capture of chosen tables has no schemas in its archive. */
@@ -125,21 +126,31 @@ static enum hf_status create_schemas(struct hf_pg_job *job, struct hf_error *err
 
 enum hf_status hf_pg_stage_run(struct hf_pg_job *job, enum hf_pg_stage stage, struct hf_error *err)
 {
+    const bool *made = job->plan ? hf_pg_load_plan_entries(job->plan) : NULL;
     HF_AUTO(hf_buf) list = HF_BUF_INIT;
-    HF_AUTO_FD list_fd = -1;
     size_t count;
 
     if (stage == HF_PG_STAGE_ACL && job->options->no_acl)
         return HF_OK;
-    HF_TRY(hf_pg_selection_list(job->input.toc, &job->input.selection, stage, &list, &count, err));
+    HF_TRY(hf_pg_selection_list(job->input.toc, &job->input.selection, stage, made, &list, &count,
+                                err));
     if (count == 0)
         return HF_OK;
     hf_pg_job_step(job, "%s", stage_names[stage]);
     if (stage == HF_PG_STAGE_PRE_DATA)
         HF_TRY(create_schemas(job, err));
-    HF_TRY(hf_fd_memory("list", &list_fd, err));
-    HF_TRY(hf_fd_write(list_fd, list.data, list.len, "list", err));
-    if (run(job, stage, list_fd, err) != HF_OK)
+    if (run(job, &list, stage == HF_PG_STAGE_POST_DATA ? job->jobs : 0, err) != HF_OK)
         return hf_error_prefix(err, "%s", stage_names[stage]);
+    return HF_OK;
+}
+
+enum hf_status hf_pg_entry_run(const struct hf_pg_job *job, size_t entry, struct hf_error *err)
+{
+    const struct hf_pg_toc_entry *e = &job->input.toc->entries[entry];
+    HF_AUTO(hf_buf) list = HF_BUF_INIT;
+
+    HF_TRY(hf_buf_printf(&list, err, "%d;\n", (int)e->id));
+    if (run(job, &list, 0, err) != HF_OK)
+        return hf_error_prefix(err, "%s %s", e->desc, e->tag);
     return HF_OK;
 }

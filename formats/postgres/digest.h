@@ -28,7 +28,7 @@ struct hf_pg_digest_sum {
 };
 
 struct hf_pg_digest {
-    const struct hf_pg_digest_key *key; /* borrowed */
+    const struct hf_pg_digest_key *key; /* borrowed; NULL: rows are counted only */
     struct hf_pg_digest_sum sum;
     struct hf_buf partial; /* a line that goes on in the next piece */
 };

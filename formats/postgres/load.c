@@ -1,7 +1,6 @@
 /*
- * Rows into tables, by as many connections as there are jobs. Work is handed out largest first.
- * A table goes in one transaction with TRUNCATE, so that the server may freeze its rows and need
- * not log them; one that is larger than a fair share of everything goes part by part.
+ * Carries out the load plan with as many connections as there are jobs. A whole table goes in one
+ * transaction with TRUNCATE, so that the server may freeze its rows and need not log them.
  */
 #include "formats/postgres/restore_job.h"
 
@@ -11,81 +10,11 @@
 
 #include <inttypes.h>
 #include <pthread.h>
-#include <stdlib.h>
-#include <string.h>
-
-struct item {
-    struct hf_pg_rows_of *table;
-    size_t first, end; /* its parts */
-    uint64_t bytes;
-    bool whole; /* the table, in one transaction */
-};
 
 struct loader {
     struct hf_pg_job *job;
-    struct item *items;
-    size_t count;
-    pthread_mutex_t lock; /* guards next, and what tables were fed */
-    size_t next;
+    pthread_mutex_t lock; /* guards what tables were fed */
 };
-
-static bool is_split(const struct hf_pg_job *job, const struct hf_pg_rows_of *table)
-{
-    return table->parts_count > 1 && !table->extension && job->jobs > 1 &&
-           table->bytes > job->input.bytes / job->jobs;
-}
-
-static int compare_items(const void *a, const void *b)
-{
-    const struct item *x = a;
-    const struct item *y = b;
-
-    return (x->bytes < y->bytes) - (x->bytes > y->bytes);
-}
-
-/* Empty tables are left as they were created; an extension's may have rows of its script. */
-static void add_items(struct loader *l, struct hf_pg_rows_of *table)
-{
-    if (table->rows == 0 && table->bytes == 0 && !table->extension) {
-        hf_observe_advance(l->job->work->observer, 0, 1);
-        return;
-    }
-    if (!is_split(l->job, table)) {
-        l->items[l->count++] = (struct item){
-            .table = table, .end = table->parts_count, .bytes = table->bytes, .whole = true};
-        return;
-    }
-    for (size_t i = 0; i < table->parts_count; i++)
-        l->items[l->count++] = (struct item){
-            .table = table, .first = i, .end = i + 1, .bytes = table->parts[i]->bytes};
-}
-
-static enum hf_status make_items(struct loader *l, struct hf_error *err)
-{
-    struct hf_pg_input *input = &l->job->input;
-    size_t most = 1;
-
-    for (size_t i = 0; i < input->tables_count; i++)
-        most += input->tables[i].parts_count;
-    l->items = calloc(most, sizeof *l->items);
-    if (!l->items)
-        return hf_error_memory(err);
-    for (size_t i = 0; i < input->tables_count; i++)
-        add_items(l, &input->tables[i]);
-    qsort(l->items, l->count, sizeof *l->items, compare_items);
-    return HF_OK;
-}
-
-static const struct item *take_item(struct loader *l)
-{
-    const struct item *item = NULL;
-
-    (void)pthread_mutex_lock(&l->lock);
-    if (l->next < l->count)
-        item = &l->items[l->next++];
-    (void)pthread_mutex_unlock(&l->lock);
-    return item;
-}
 
 static enum hf_status feed_stream(struct loader *l, struct hf_pg *pg, const char *name,
                                   struct hf_pg_digest *digest, struct hf_error *err)
@@ -111,13 +40,13 @@ static enum hf_status feed_stream(struct loader *l, struct hf_pg *pg, const char
 }
 
 /* The count that was captured, the one that was fed and the server's must agree. */
-static enum hf_status check_rows(const struct item *item, uint64_t fed, uint64_t stored,
+static enum hf_status check_rows(const struct hf_pg_task *task, uint64_t fed, uint64_t stored,
                                  struct hf_error *err)
 {
     uint64_t captured = 0;
 
-    for (size_t i = item->first; i < item->end; i++)
-        captured += item->table->parts[i]->records;
+    for (size_t i = task->first; i < task->end; i++)
+        captured += task->table->parts[i]->records;
     if (fed != captured)
         return hf_error_set(err, HF_DAMAGED,
                             "the snapshot holds %" PRIu64 " rows where %" PRIu64 " were captured",
@@ -128,27 +57,27 @@ static enum hf_status check_rows(const struct item *item, uint64_t fed, uint64_t
     return HF_OK;
 }
 
-static enum hf_status feed_item(struct loader *l, struct hf_pg *pg, const struct item *item,
+static enum hf_status feed_rows(struct loader *l, struct hf_pg *pg, const struct hf_pg_task *task,
                                 struct hf_pg_digest *digest, struct hf_error *err)
 {
     struct hf_pg_digest_sum sum;
     uint64_t stored;
 
-    for (size_t i = item->first; i < item->end; i++)
-        HF_TRY(feed_stream(l, pg, item->table->parts[i]->name, digest, err));
+    for (size_t i = task->first; i < task->end; i++)
+        HF_TRY(feed_stream(l, pg, task->table->parts[i]->name, digest, err));
     HF_TRY(hf_pg_digest_end(digest, &sum, err));
     HF_TRY(hf_pg_copy_in_end(pg, &stored, err));
-    HF_TRY(check_rows(item, sum.rows, stored, err));
+    HF_TRY(check_rows(task, sum.rows, stored, err));
     (void)pthread_mutex_lock(&l->lock);
-    hf_pg_digest_add(&item->table->fed, &sum);
+    hf_pg_digest_add(&task->table->fed, &sum);
     (void)pthread_mutex_unlock(&l->lock);
     return HF_OK;
 }
 
-static enum hf_status copy_item(struct loader *l, struct hf_pg *pg, const struct item *item,
+static enum hf_status copy_rows(struct loader *l, struct hf_pg *pg, const struct hf_pg_task *task,
                                 bool freeze, struct hf_error *err)
 {
-    const struct hf_pg_rows_of *t = item->table;
+    const struct hf_pg_rows_of *t = task->table;
     HF_AUTO(hf_buf) sql = HF_BUF_INIT;
     struct hf_pg_digest digest;
     enum hf_status status;
@@ -159,8 +88,8 @@ static enum hf_status copy_item(struct loader *l, struct hf_pg *pg, const struct
                              freeze, err));
     HF_TRY(hf_buf_cstr(&sql, &text, err));
     HF_TRY(hf_pg_copy_in_begin(pg, text, err));
-    hf_pg_digest_init(&digest, &l->job->key);
-    status = feed_item(l, pg, item, &digest, err);
+    hf_pg_digest_init(&digest, l->job->options->no_compare ? NULL : &l->job->key);
+    status = feed_rows(l, pg, task, &digest, err);
     hf_pg_digest_done(&digest);
     if (status != HF_OK)
         hf_pg_copy_in_abort(pg);
@@ -183,26 +112,35 @@ static enum hf_status empty_table(struct hf_pg *pg, const struct hf_pg_rows_of *
     return hf_pg_run(pg, text, err);
 }
 
-static enum hf_status load_whole(struct loader *l, struct hf_pg *pg, const struct item *item,
+static enum hf_status load_whole(struct loader *l, struct hf_pg *pg, const struct hf_pg_task *task,
                                  struct hf_error *err)
 {
-    if (item->table->root_table) /* its partition may have rows of others by now */
-        return copy_item(l, pg, item, false, err);
+    if (task->table->root_table) /* its partition may have rows of others by now */
+        return copy_rows(l, pg, task, false, err);
     HF_TRY(hf_pg_run(pg, "BEGIN", err));
-    HF_TRY(empty_table(pg, item->table, err));
-    HF_TRY(copy_item(l, pg, item, !item->table->extension, err));
+    HF_TRY(empty_table(pg, task->table, err));
+    HF_TRY(copy_rows(l, pg, task, !task->table->extension, err));
     return hf_pg_run(pg, "COMMIT", err);
 }
 
-static enum hf_status load_item(struct loader *l, struct hf_pg *pg, const struct item *item,
+static enum hf_status load_rows(struct loader *l, struct hf_pg *pg, const struct hf_pg_task *task,
                                 struct hf_error *err)
 {
-    enum hf_status status =
-        item->whole ? load_whole(l, pg, item, err) : copy_item(l, pg, item, false, err);
+    HF_TRY(task->whole ? load_whole(l, pg, task, err) : copy_rows(l, pg, task, false, err));
+    hf_observe_advance(l->job->work->observer, 0, task->end == task->table->parts_count);
+    return HF_OK;
+}
+
+static enum hf_status run_task(struct loader *l, struct hf_pg *pg, const struct hf_pg_task *task,
+                               struct hf_error *err)
+{
+    enum hf_status status = task->kind == HF_PG_TASK_ROWS
+                                ? load_rows(l, pg, task, err)
+                                : hf_pg_entry_run(l->job, task->entry, err);
 
     if (status != HF_OK)
-        return hf_error_prefix(err, "table %s.%s", item->table->schema, item->table->table);
-    hf_observe_advance(l->job->work->observer, 0, item->end == item->table->parts_count);
+        return hf_error_prefix(err, "table %s.%s", task->table->schema, task->table->table);
+    hf_pg_load_plan_done(l->job->plan, task);
     return HF_OK;
 }
 
@@ -210,33 +148,41 @@ static enum hf_status run_loader(void *arg, size_t index, struct hf_error *err)
 {
     struct loader *l = arg;
     HF_AUTO_PTR(hf_pg) pg = NULL;
-    const struct item *item;
+    const struct hf_pg_task *task;
 
     (void)index;
     HF_TRY(hf_pg_job_connect(l->job, l->job->temporary, &pg, err));
-    while ((item = take_item(l)) != NULL) {
+    while ((task = hf_pg_load_plan_next(l->job->plan)) != NULL) {
         HF_TRY(hf_cancel_check(l->job->work->cancel, err));
-        HF_TRY(load_item(l, pg, item, err));
+        HF_TRY(run_task(l, pg, task, err));
     }
     return HF_OK;
+}
+
+static void stop_loaders(void *arg)
+{
+    struct loader *l = arg;
+
+    hf_pg_load_plan_stop(l->job->plan);
 }
 
 enum hf_status hf_pg_load(struct hf_pg_job *job, struct hf_error *err)
 {
     struct loader l = {.job = job, .lock = PTHREAD_MUTEX_INITIALIZER};
     struct hf_pool *pool = NULL;
-    enum hf_status status;
+    enum hf_status status = HF_OK;
+    size_t count;
 
     hf_pg_job_step(job, "loading %" PRIu64 " rows of %zu tables", job->input.rows,
                    job->input.tables_count);
-    hf_observe_expect(job->work->observer, job->input.bytes, job->input.tables_count);
-    status = make_items(&l, err);
-    if (status == HF_OK && l.count > 0)
-        status = hf_pool_start(job->jobs < l.count ? job->jobs : l.count, run_loader, NULL, &l,
+    HF_TRY(hf_pg_load_plan_make(&job->input, job->jobs, &job->plan, err));
+    hf_observe_expect(job->work->observer, job->input.bytes, hf_pg_load_plan_tables(job->plan));
+    count = hf_pg_load_plan_count(job->plan);
+    if (count > 0)
+        status = hf_pool_start(job->jobs < count ? job->jobs : count, run_loader, stop_loaders, &l,
                                job->work->cancel, &pool, err);
     if (status == HF_OK && pool)
         status = hf_pool_join(pool, err);
-    free(l.items);
     (void)pthread_mutex_destroy(&l.lock);
     return status;
 }

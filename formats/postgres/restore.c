@@ -26,6 +26,7 @@ static void free_job(struct hf_pg_job *job)
     hf_pg_tool_free(&job->pg_restore);
     hf_pg_tool_free(&job->pg_dump);
     hf_pg_tool_free(&job->psql);
+    hf_pg_load_plan_free(job->plan);
     hf_pg_input_free(&job->input);
     hf_strings_free(&job->made_roles);
     json_decref(job->differences);

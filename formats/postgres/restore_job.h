@@ -8,6 +8,7 @@
 
 #include "formats/postgres/connection.h"
 #include "formats/postgres/digest.h"
+#include "formats/postgres/load_plan.h"
 #include "formats/postgres/postgres.h"
 #include "formats/postgres/restore_input.h"
 #include "formats/postgres/selection.h"
@@ -37,6 +38,7 @@ struct hf_pg_job {
     struct hf_pg_tool pg_restore, pg_dump;
     struct hf_pg_tool psql; /* where pg_restore is too new for the server to run by itself */
     struct hf_pg_input input;
+    struct hf_pg_load_plan *plan; /* from hf_pg_load on: what comes with the rows */
     struct hf_pg_digest_key key;
     bool wants_objects;    /* large objects are to be restored */
     bool left_out_objects; /* the snapshot has large objects that were not asked for */
@@ -94,7 +96,10 @@ enum hf_status hf_pg_target_publish(struct hf_pg_job *job, struct hf_error *err)
  * becomes a note. */
 void hf_pg_target_drop(struct hf_pg_job *job);
 
-/* archive_stages.c: one run of pg_restore. */
+/* archive_stages.c: a run of pg_restore for what a stage has left, or for one entry of the archive.
+ * The latter may be called by several threads. */
+enum hf_status hf_pg_entry_run(const struct hf_pg_job *job, size_t entry,
+                               struct hf_error *err) HF_WARN_UNUSED;
 enum hf_status hf_pg_stage_run(struct hf_pg_job *job, enum hf_pg_stage stage,
                                struct hf_error *err) HF_WARN_UNUSED;
 
@@ -104,7 +109,7 @@ enum hf_status hf_pg_route_partitions(struct hf_pg_job *job, struct hf_error *er
 /* Whether b's rows are loaded by way of the same root as a's. */
 bool hf_pg_same_root(const struct hf_pg_rows_of *a, const struct hf_pg_rows_of *b);
 
-/* load.c: the rows of all tables, in parallel. */
+/* load.c: the rows of all tables in parallel, and the indexes of large ones (load_plan.h). */
 enum hf_status hf_pg_load(struct hf_pg_job *job, struct hf_error *err) HF_WARN_UNUSED;
 
 /* finish.c */

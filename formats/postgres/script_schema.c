@@ -40,8 +40,8 @@ enum hf_status hf_pg_script_stage(struct hf_pg_script *script, enum hf_pg_stage 
 
     if (stage == HF_PG_STAGE_ACL && script->options->no_acl)
         return HF_OK;
-    HF_TRY(hf_pg_selection_list(script->input.toc, &script->input.selection, stage, &list, &count,
-                                err));
+    HF_TRY(hf_pg_selection_list(script->input.toc, &script->input.selection, stage, NULL, &list,
+                                &count, err));
     if (count == 0)
         return HF_OK;
     HF_TRY(hf_fd_memory("list", &list_fd, err));

@@ -395,12 +395,13 @@ enum hf_pg_stage hf_pg_entry_stage(const struct hf_pg_toc *toc, size_t index)
 
 enum hf_status hf_pg_selection_list(const struct hf_pg_toc *toc,
                                     const struct hf_pg_selection *selection, enum hf_pg_stage stage,
-                                    struct hf_buf *out, size_t *out_count, struct hf_error *err)
+                                    const bool *skip, struct hf_buf *out, size_t *out_count,
+                                    struct hf_error *err)
 {
     size_t count = 0;
 
     for (size_t i = 0; i < toc->count; i++) {
-        if (!selection->included[i] || hf_pg_entry_stage(toc, i) != stage)
+        if (!selection->included[i] || (skip && skip[i]) || hf_pg_entry_stage(toc, i) != stage)
             continue;
         HF_TRY(hf_buf_printf(out, err, "%d;\n", (int)toc->entries[i].id));
         count++;

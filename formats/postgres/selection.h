@@ -66,10 +66,10 @@ enum hf_pg_stage {
 enum hf_pg_stage hf_pg_entry_stage(const struct hf_pg_toc *toc, size_t index);
 
 /* Appends a list for pg_restore -L with the included entries of a stage, in the archive's order.
- * *out_count is how many. */
+ * skip: one an entry, those that come in another way; or NULL. *out_count is how many. */
 enum hf_status hf_pg_selection_list(const struct hf_pg_toc *toc,
                                     const struct hf_pg_selection *selection, enum hf_pg_stage stage,
-                                    struct hf_buf *out, size_t *out_count,
+                                    const bool *skip, struct hf_buf *out, size_t *out_count,
                                     struct hf_error *err) HF_WARN_UNUSED;
 
 #endif

@@ -251,6 +251,41 @@ class Extensions(TestCase):
         self.assert_no_leftovers(self.poor)
 
 
+class LargeTables(TestCase):
+    """Indexes of a large table are built while rows of others still come."""
+
+    def make(self, body):
+        self.server.create("app")
+        self.addCleanup(self.server.drop, "app")
+        self.server.psql("app", f"""
+            CREATE FUNCTION judged(a integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS '{body}';
+            CREATE TABLE large (id integer, a integer UNIQUE, b text);
+            INSERT INTO large SELECT i, -i, repeat(md5(i::text), 4) FROM generate_series(1, 80000) i;
+            ALTER TABLE large ADD PRIMARY KEY (id);
+            CREATE INDEX large_judged ON large (judged(a)); CREATE INDEX ON large (b);
+            COMMENT ON INDEX large_judged IS 'with a comment';
+            ALTER TABLE large CLUSTER ON large_pkey, REPLICA IDENTITY USING INDEX large_pkey;
+            CREATE TABLE referring (id integer REFERENCES large);
+            INSERT INTO referring SELECT generate_series(1, 1000)""")
+        self.init()
+        self.backup(self.server.url("app"))
+
+    def test_have_all_their_indexes(self):
+        self.make("BEGIN RETURN a; END")
+        self.restore("app@latest", self.server.url("again"), "--jobs", "4")
+        self.addCleanup(self.server.drop, "again")
+        for query in ("SELECT indexrelid::regclass::text, indisclustered, indisreplident, "
+                      "obj_description(indexrelid) FROM pg_index WHERE indrelid = 'large'::regclass ORDER BY 1",
+                      "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint ORDER BY 1"):
+            self.assertEqual(self.server.query("app", query), self.server.query("again", query))
+
+    def test_an_index_that_cannot_be_built_fails_the_restore(self):
+        self.make("BEGIN IF current_database() <> ''app'' THEN RAISE ''not here''; END IF; RETURN a; END")
+        self.hf("restore", "app@latest", "--to", self.server.url("again"), expect=FAILED,
+                says=["table public.large", "large_judged", "not here"])
+        self.assert_no_leftovers(self.server, "app")
+
+
 class Compare(TestCase):
     def test_a_difference_is_found_and_named(self):
         """Someone changes rows of the restored database between load and compare: exit is 3, the

@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     if (hf_pg_selection_make(toc, &choice, &selection, &err) != HF_OK)
         return 0;
-    (void)!hf_pg_selection_list(toc, &selection, HF_PG_STAGE_PRE_DATA, &list, &count, &err);
+    (void)!hf_pg_selection_list(toc, &selection, HF_PG_STAGE_PRE_DATA, NULL, &list, &count, &err);
     (void)!hf_pg_roles_named(toc, &selection, true, &roles, &err);
     return 0;
 }

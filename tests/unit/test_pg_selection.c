@@ -182,7 +182,8 @@ static void list_everything_puts_each_entry_in_its_stage(void **state)
         size_t count;
 
         assert_int_equal(
-            hf_pg_selection_list(f->toc, &f->sel, stages[i].stage, &list, &count, &err), HF_OK);
+            hf_pg_selection_list(f->toc, &f->sel, stages[i].stage, NULL, &list, &count, &err),
+            HF_OK);
         assert_int_equal(count, stages[i].count);
         if (stages[i].stage == HF_PG_STAGE_EVENT_TRIGGERS)
             assert_memory_equal(list.data, "40;\n41;\n", 8);
