@@ -1,5 +1,6 @@
 #include "agent/choose.h"
 
+#include "agent/cached.h"
 #include "agent/config_s3.h"
 #include "agent/names.h"
 #include "agent/place.h"
@@ -280,6 +281,8 @@ static enum hf_status open_repository(struct hf_session *session, const struct h
     credential.passphrase = passphrase;
     if (hf_repo_open(opened->store, &credential, &opened->repo, err) != HF_OK)
         return hf_opened_name(opened, err);
+    if (opened->cached)
+        hf_cached_attach(session, opened);
     return HF_OK;
 }
 
@@ -305,6 +308,7 @@ static enum hf_status open_store(struct hf_session *session, const struct hf_cho
         HF_TRY(hf_session_add_opened(session, title, chosen->place, &opened, err));
         if (hf_place_open(session, chosen, mode, &opened->store, err) != HF_OK)
             return hf_opened_name(opened, err);
+        HF_TRY(hf_cached_wrap(session, chosen, &opened->store, &opened->cached, err));
     }
     *out = opened;
     return HF_OK;

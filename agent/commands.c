@@ -4,7 +4,7 @@
 #define BIT HF_OPTION_BIT
 #define REPOSITORY                                                                                 \
     (BIT(HF_OPT_REPOSITORY) | BIT(HF_OPT_PASSPHRASE_FILE) | BIT(HF_OPT_PASSPHRASE_COMMAND) |       \
-     BIT(HF_OPT_IDENTITY_FILE) | BIT(HF_OPT_FINGERPRINT))
+     BIT(HF_OPT_IDENTITY_FILE) | BIT(HF_OPT_FINGERPRINT) | BIT(HF_OPT_NO_CACHE))
 #define PARTS                                                                                      \
     (BIT(HF_OPT_DATABASE) | BIT(HF_OPT_SCHEMA) | BIT(HF_OPT_TABLE) | BIT(HF_OPT_LARGE_OBJECTS) |   \
      BIT(HF_OPT_NO_LARGE_OBJECTS))

@@ -21,6 +21,8 @@ static enum hf_status read_kind(const struct hf_fields_file *file, const struct 
                                 const char *where, void *out, struct hf_error *err);
 static enum hf_status read_s3(const struct hf_fields_file *file, const struct hf_yaml *value,
                               const char *where, void *out, struct hf_error *err);
+static enum hf_status read_cache(const struct hf_fields_file *file, const struct hf_yaml *value,
+                                 const char *where, void *out, struct hf_error *err);
 
 static const struct hf_field top_fields[] = {
     {.key = "memory",
@@ -38,6 +40,7 @@ static const struct hf_field top_fields[] = {
      .offset = offsetof(struct hf_config, level),
      .min = 1,
      .max = HF_CONFIG_LEVEL_MAX},
+    {.key = "cache", .type = HF_FIELD_OTHER, .read = read_cache},
     {.key = "repositories", .type = HF_FIELD_OTHER, .read = read_repositories},
     {.key = "sources", .type = HF_FIELD_OTHER, .read = read_sources},
     {.key = "jobs", .type = HF_FIELD_OTHER, .read = read_jobs},
@@ -56,6 +59,17 @@ static const struct hf_field repository_fields[] = {
     {.key = "fingerprint",
      .type = HF_FIELD_TEXT,
      .offset = offsetof(struct hf_config_repository, fingerprint)},
+    {.key = "cache", .type = HF_FIELD_BOOL, .offset = offsetof(struct hf_config_repository, cache)},
+    {.key = NULL},
+};
+
+static const struct hf_field cache_fields[] = {
+    {.key = "path", .type = HF_FIELD_PATH, .offset = offsetof(struct hf_config_cache, path)},
+    {.key = "size",
+     .type = HF_FIELD_SIZE,
+     .offset = offsetof(struct hf_config_cache, size),
+     .min = HF_CONFIG_CACHE_MIN,
+     .max = HF_CONFIG_CACHE_MAX},
     {.key = NULL},
 };
 
@@ -70,6 +84,15 @@ static const struct hf_field job_fields[] = {
      .offset = offsetof(struct hf_config_job, repositories)},
     {.key = NULL},
 };
+
+static bool has_key(const struct hf_yaml *map, const char *key)
+{
+    for (size_t i = 0; i < map->count; i += 2) {
+        if (strcmp(map->items[i]->text, key) == 0)
+            return true;
+    }
+    return false;
+}
 
 /* A map of names: called for each entry. */
 typedef enum hf_status entry_fn(const struct hf_fields_file *file, const char *name,
@@ -154,6 +177,8 @@ static enum hf_status read_repository(const struct hf_fields_file *file, const c
     HF_TRY(hf_text_copy(name, &repository->name, err));
     HF_TRY(hf_fields_read(file, value, repository_fields, where, repository, err));
     HF_TRY(set_place(file, value, where, repository, err));
+    if (!has_key(value, "cache"))
+        repository->cache = repository->s3 != NULL;
     if (repository->identity_file && repository->passphrase.from != HF_SECRET_NOWHERE)
         return hf_fields_error(file, value, err,
                                "\"identity_file\" and \"passphrase\" %s cannot be given together",
@@ -174,21 +199,21 @@ static enum hf_status read_repositories(const struct hf_fields_file *file,
     return read_named(file, value, "repository", read_repository, config, err);
 }
 
+static enum hf_status read_cache(const struct hf_fields_file *file, const struct hf_yaml *value,
+                                 const char *where, void *out, struct hf_error *err)
+{
+    struct hf_config *config = out;
+
+    (void)where;
+    return hf_fields_read(file, value, cache_fields, "in \"cache\"", &config->cache, err);
+}
+
 static enum hf_status read_kind(const struct hf_fields_file *file, const struct hf_yaml *value,
                                 const char *where, void *out, struct hf_error *err)
 {
     struct hf_config_source *source = out;
 
     return source->kind->read(file, value, where, source, err);
-}
-
-static bool has_key(const struct hf_yaml *map, const char *key)
-{
-    for (size_t i = 0; i < map->count; i += 2) {
-        if (strcmp(map->items[i]->text, key) == 0)
-            return true;
-    }
-    return false;
 }
 
 /* A source is of exactly one kind, which its only key names. */

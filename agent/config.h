@@ -18,6 +18,8 @@ enum { HF_CONFIG_NAME_MAX = 100 };
 
 #define HF_CONFIG_MEMORY_MIN (UINT64_C(64) << 20)
 #define HF_CONFIG_MEMORY_MAX (UINT64_C(1) << 40)
+#define HF_CONFIG_CACHE_MIN (UINT64_C(1) << 20)
+#define HF_CONFIG_CACHE_MAX (UINT64_C(1) << 50)
 #define HF_CONFIG_SPLIT_MIN (UINT64_C(1) << 20)
 #define HF_CONFIG_SPLIT_MAX (UINT64_C(1) << 40)
 enum {
@@ -38,6 +40,13 @@ struct hf_config_repository {
     struct hf_secret_spec passphrase;
     char *identity_file; /* or NULL */
     char *fingerprint;   /* or NULL */
+    bool cache; /* keep copies of small objects; false for a directory unless it was said */
+};
+
+/* Where copies of what repositories hold are kept (storage/cache/cache.h). */
+struct hf_config_cache {
+    char *path;    /* or NULL: the user's */
+    uint64_t size; /* bytes of one repository; 0: the default */
 };
 
 struct hf_config_postgres {
@@ -67,6 +76,7 @@ struct hf_config {
     uint64_t memory;
     unsigned threads;
     unsigned level;
+    struct hf_config_cache cache;
     struct hf_config_repository *repositories;
     size_t repository_count;
     struct hf_config_source *sources;

@@ -82,6 +82,7 @@ void hf_config_free(struct hf_config *config)
     free(config->repositories);
     free(config->sources);
     free(config->jobs);
+    free(config->cache.path);
     free(config->file);
     free(config);
 }

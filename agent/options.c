@@ -69,6 +69,9 @@ static const struct hf_option options[HF_OPT_COUNT] = {
                             .group = HF_GROUP_REPOSITORY,
                             .value = "HEX",
                             .help = "Refuse a repository with another fingerprint"},
+    [HF_OPT_NO_CACHE] = {.name = "no-cache",
+                         .group = HF_GROUP_REPOSITORY,
+                         .help = "Use no copies of a bucket's index and manifests on this machine"},
 
     [HF_OPT_MEMORY] = {.name = "memory",
                        .takes = HF_TAKES_ONE,

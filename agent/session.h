@@ -16,6 +16,7 @@ struct hf_opened {
     char *title; /* "repository offsite" or "repository /srv/backups", for errors */
     char *place; /* struct hf_chosen: place */
     struct hf_store *store;
+    bool cached;          /* store is one that keeps copies (cached.h) */
     struct hf_repo *repo; /* NULL: only the store */
     struct hf_opened *next;
 };

@@ -38,6 +38,25 @@ static int setup(void **state)
     return hf_crypto_init(&err) == HF_OK ? 0 : -1;
 }
 
+static void parse_cache_is_for_buckets_unless_it_is_said(void **state)
+{
+    HF_AUTO_PTR(hf_config)
+    config = parsed("cache: {path: copies, size: 64MiB}\n"
+                    "repositories:\n"
+                    "  directory: {path: /v}\n"
+                    "  slow: {path: /net, cache: true}\n"
+                    "  bucket: {s3: {bucket: b}}\n"
+                    "  plain: {s3: {bucket: c}, cache: false}\n");
+
+    (void)state;
+    assert_string_equal(config->cache.path, "/etc/hf/copies");
+    assert_int_equal(config->cache.size, 64 << 20);
+    assert_false(hf_config_repository(config, "directory")->cache);
+    assert_true(hf_config_repository(config, "slow")->cache);
+    assert_true(hf_config_repository(config, "bucket")->cache);
+    assert_false(hf_config_repository(config, "plain")->cache);
+}
+
 static void parse_full_file_gives_everything(void **state)
 {
     HF_AUTO_PTR(hf_config)
@@ -274,6 +293,7 @@ static void load_missing_file_names_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parse_cache_is_for_buckets_unless_it_is_said),
         cmocka_unit_test(parse_full_file_gives_everything),
         cmocka_unit_test(parse_dsn_takes_the_password_out),
         cmocka_unit_test(parse_databases_by_pattern_are_kept),
