@@ -32,3 +32,17 @@ foreach(source ${sources})
   set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED redis_servers)
 endforeach()
 set_tests_properties(e2e-failpoints PROPERTIES FIXTURES_REQUIRED "servers;release")
+
+# The conformance tests of stores, on the S3 servers.
+add_executable(store_conforms ${CMAKE_CURRENT_SOURCE_DIR}/e2e/store_conforms.c)
+target_link_libraries(store_conforms PRIVATE hf_test_support)
+function(hf_store_conforms name server)
+  add_test(NAME store-${name} COMMAND store_conforms ${CMAKE_BINARY_DIR}/servers/${server}/settings
+    ${ARGN})
+  set_tests_properties(store-${name} PROPERTIES LABELS e2e FIXTURES_REQUIRED ${server} TIMEOUT 300
+    SKIP_RETURN_CODE ${skip})
+endfunction()
+hf_store_conforms(swift swift weak=1)
+hf_store_conforms(ceph ceph)
+hf_store_conforms(ceph-tls ceph use=tls unsigned=1)
+hf_store_conforms(ceph-host ceph use=host style=virtual)

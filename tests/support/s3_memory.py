@@ -369,3 +369,8 @@ class Memory:
 
 def etag(body):
     return f'"{hashlib.md5(body).hexdigest()}"'
+
+
+def stored(body):
+    """An object that a test puts there itself."""
+    return Object(body, {}, time.time())

@@ -360,7 +360,11 @@ const struct hf_store_test hf_store_tests[] = {
     TEST(list_ends_with_the_callers_error),
     TEST(invalid_keys_are_refused),
     TEST(valid_keys_are_taken),
-    TEST(create_by_many_threads_happens_once),
-    TEST(replace_by_many_threads_is_never_torn),
+    {.name = "create_by_many_threads_happens_once",
+     .run = create_by_many_threads_happens_once,
+     .race = true},
+    {.name = "replace_by_many_threads_is_never_torn",
+     .run = replace_by_many_threads_is_never_torn,
+     .race = true},
 };
 const size_t hf_store_tests_count = sizeof hf_store_tests / sizeof hf_store_tests[0];

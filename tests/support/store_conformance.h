@@ -12,6 +12,9 @@
 struct hf_store_test {
     const char *name;
     void (*run)(struct hf_store *store); /* asserts with cmocka */
+    /* Of two at the same moment: not what a server without conditional put promises, or one with a
+     * single copy of everything that it moves while it is read. */
+    bool race;
 };
 
 /* hf_store_tests_count of them. */
