@@ -25,6 +25,8 @@ struct hf_http {
     uint32_t stall_s;
     struct hf_buf error; /* body of an answer that is not 2xx */
     char curl_words[CURL_ERROR_SIZE];
+    bool keeps;    /* maybe, the connection of the last request */
+    bool was_kept; /* maybe, when that began */
 
     /* Of the request that runs. */
     const struct hf_http_request *request;
@@ -435,12 +437,14 @@ enum hf_status hf_http_perform(struct hf_http *http, const struct hf_http_reques
     http->err = err;
     http->failed = false;
     http->curl_words[0] = '\0';
+    http->was_kept = http->keeps;
 
     enum hf_status status = set_request(http, request, err);
     if (status == HF_OK)
         status = run(http, err);
     if (status == HF_OK)
         status = fill_response(http, out, err);
+    http->keeps = status == HF_OK;
     if (status != HF_OK && request->out)
         request->out->len = http->out_before;
     drop_headers(http);
@@ -477,6 +481,11 @@ bool hf_http_date(struct hf_http *http, int64_t *out)
 {
     const char *date = hf_http_header(http, "Date");
     return date && hf_http_parse_date(date, out);
+}
+
+bool hf_http_repeated(const struct hf_http *http)
+{
+    return http->was_kept && hf_http_connects(http) > 0;
 }
 
 unsigned hf_http_connects(const struct hf_http *http)

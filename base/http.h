@@ -93,6 +93,9 @@ bool hf_http_date(struct hf_http *http, int64_t *out);
 bool hf_http_parse_date(const char *text, int64_t *out);
 /* Connections made for the last request: 0 when a kept one did. */
 unsigned hf_http_connects(const struct hf_http *http);
+/* The last request may have reached the server twice: a kept connection was closed before any of
+ * the answer came, which does not tell whether the server did what it was asked. */
+bool hf_http_repeated(const struct hf_http *http);
 
 /* Appends text percent-encoded: all but A-Z a-z 0-9 - . _ ~, and '/' where slash_plain. */
 enum hf_status hf_http_escape(struct hf_buf *out, const char *text, bool slash_plain,

@@ -15,7 +15,7 @@ struct reading {
     struct hf_s3_page *page;
     struct hf_s3_listed object; /* at hand */
     bool has_size;
-    bool is_page;
+    bool is_page; /* and says whether there are more */
 };
 
 void hf_s3_page_done(struct hf_s3_page *page)
@@ -102,12 +102,12 @@ static enum hf_status take(void *ctx, const char *path, const char *text, struct
         return hf_error_set(err, HF_DAMAGED, "a listing with a time that is none");
     if (strcmp(path, OBJECT) == 0)
         return end_object(reading, err);
-    if (strcmp(path, "ListBucketResult/IsTruncated") == 0)
+    if (strcmp(path, "ListBucketResult/IsTruncated") == 0) {
+        reading->is_page = true;
         reading->page->truncated = strcmp(text, "true") == 0;
+    }
     if (strcmp(path, "ListBucketResult/NextContinuationToken") == 0)
         return take_token(reading, text, err);
-    if (strcmp(path, "ListBucketResult") == 0)
-        reading->is_page = true;
     return HF_OK;
 }
 

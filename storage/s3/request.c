@@ -328,6 +328,8 @@ static struct outcome attempt(struct sending *sending, struct hf_error *err)
         return outcome;
     find_place(sending);
     outcome.status = sign_and_perform(sending, &response, err);
+    if (hf_http_repeated(sending->connection->http))
+        sending->reply->again = true;
     if (outcome.status == HF_OK)
         outcome = judge_answer(sending, &response, err);
     else if (outcome.status == HF_UNREACHABLE)

@@ -20,8 +20,9 @@ struct download {
     uint64_t offset;
     size_t len; /* of the range; of the whole object at most */
     struct hf_buf *out;
-    size_t got; /* appended to out */
-    bool begun; /* the first bytes of the answer at hand were looked at */
+    size_t got;    /* appended to out */
+    uint64_t size; /* of the whole object, as the answer's range says; 0: it does not */
+    bool begun;    /* the first bytes of the answer at hand were looked at */
     char range[RANGE_TEXT];
     char etag[ETAG]; /* of the first answer; "" as long as there is none */
 };
@@ -48,10 +49,9 @@ static void prepare(void *ctx, struct hf_s3_request *request)
     if (!get->whole)
         (void)snprintf(get->range, sizeof get->range, "bytes=%" PRIu64 "-%" PRIu64,
                        get->offset + get->got, get->offset + get->len - 1);
-    else if (get->got > 0)
+    else /* also from the beginning: the answer then says how much there is */
         (void)snprintf(get->range, sizeof get->range, "bytes=%zu-", get->got);
-    if (!get->whole || get->got > 0)
-        hf_s3_add_header(request, "range", get->range);
+    hf_s3_add_header(request, "range", get->range);
     if (get->etag[0])
         hf_s3_add_header(request, "if-match", get->etag);
 }
@@ -84,12 +84,13 @@ static enum hf_status ranges_ignored(const struct download *get, struct hf_error
 }
 
 /* The answer's range is the one that was asked for, as far as the object goes. */
-static enum hf_status check_range(const struct download *get, struct hf_error *err)
+static enum hf_status check_range(struct download *get, struct hf_error *err)
 {
     uint64_t first = 0, last = 0, size = 0;
     const char *text = hf_http_header(get->connection->http, "Content-Range");
     if (!parse_content_range(text, &first, &last, &size) || first != get->offset + get->got)
         return ranges_ignored(get, err);
+    get->size = size;
     if (get->whole)
         return size > get->len ? too_large(get, err) : HF_OK;
     if (last != get->offset + get->len - 1)
@@ -143,11 +144,14 @@ static enum hf_status take(void *ctx, const void *data, size_t len, struct hf_er
 static enum hf_status check_complete(void *ctx, struct hf_s3_connection *connection,
                                      struct hf_error *err)
 {
-    const struct download *get = ctx;
+    struct download *get = ctx;
     (void)connection;
-    if (!get->whole && get->got < get->len)
-        return hf_error_set(err, HF_UNREACHABLE, "the answer ends after %zu of %zu bytes", get->got,
-                            get->len);
+    if (!get->begun) /* not a byte came */
+        HF_TRY(begin(get, err));
+    uint64_t wanted = get->whole ? get->size : get->len;
+    if (get->got < wanted)
+        return hf_error_set(err, HF_UNREACHABLE, "the answer ends after %zu of %" PRIu64 " bytes",
+                            get->got, wanted);
     return HF_OK;
 }
 
@@ -166,6 +170,7 @@ static void start_over(struct download *get)
 {
     get->out->len -= get->got;
     get->got = 0;
+    get->size = 0;
     get->etag[0] = '\0';
 }
 
@@ -175,8 +180,8 @@ static enum hf_status beyond_the_end(const struct download *get, struct hf_error
     uint64_t size = 0;
     if (text && strncmp(text, "bytes */", 8) == 0)
         size = strtoull(text + 8, NULL, 10);
-    /* It broke off behind the last byte. */
-    if (get->whole && get->got > 0 && get->got == size)
+    /* It broke off behind the last byte, or there is none. */
+    if (get->whole && get->got == size)
         return HF_OK;
     return truncated(get, size, err);
 }

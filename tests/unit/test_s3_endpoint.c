@@ -144,7 +144,8 @@ static void page_read_unescapes_keys(void **state)
     struct hf_error err = HF_ERROR_INIT;
     HF_AUTO(hf_s3_page) page = HF_S3_PAGE_INIT;
     const char *text =
-        "<ListBucketResult><Contents><Key>a%2Fb+c%25%c3%a9%2B</Key><Size>7</Size>"
+        "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>a%2Fb+c%25%c3%a9%2B</"
+        "Key><Size>7</Size>"
         "<LastModified>2026-11-25T07:52:00Z</LastModified></Contents></ListBucketResult>";
     assert_ok(hf_s3_page_read(&page, text, strlen(text), &err), &err);
     assert_int_equal(page.count, 1);
