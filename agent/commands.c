@@ -31,20 +31,25 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
                   "name all jobs of the configuration, or all its sources where it has no jobs. "
                   "A postgresql:// URL is a source of its own: it needs no configuration, only "
                   "--repository; without a database in it, it means every database of the "
-                  "server.\n\n"
+                  "server. So is a directory, written with its path (/srv/uploads, ./data): a "
+                  "volume.\n\n"
                   "A snapshot appears only when everything was captured and is durable. A run "
                   "that was killed leaves no snapshot; the next one finds what was stored and "
                   "does not send it again.\n\n"
                   "The options that choose databases, schemas and tables, and --name, --bin-dir, "
-                  "--split and --lock-timeout, are for a URL; a source of the configuration has "
-                  "them there.",
+                  "--split and --lock-timeout, are for a URL, --exclude, --include, "
+                  "--all-file-systems and --skip-unreadable for a directory; a source of the "
+                  "configuration has them there.",
          .examples = "holdfast backup\n"
                      "holdfast backup nightly\n"
-                     "holdfast backup postgresql://backup@db/app --repository /srv/backups",
+                     "holdfast backup postgresql://backup@db/app --repository /srv/backups\n"
+                     "holdfast backup /srv/uploads --exclude 'tmp/' --repository /srv/backups",
          .options = REPOSITORY | PARTS | BIT(HF_OPT_NAME) | BIT(HF_OPT_EXCLUDE_SCHEMA) |
                     BIT(HF_OPT_EXCLUDE_TABLE) | BIT(HF_OPT_EXCLUDE_DATA) | BIT(HF_OPT_BIN_DIR) |
-                    BIT(HF_OPT_SPLIT) | BIT(HF_OPT_LOCK_TIMEOUT) | BIT(HF_OPT_JOBS) |
-                    BIT(HF_OPT_MEMORY) | BIT(HF_OPT_THREADS) | BIT(HF_OPT_LEVEL),
+                    BIT(HF_OPT_SPLIT) | BIT(HF_OPT_EXCLUDE) | BIT(HF_OPT_INCLUDE) |
+                    BIT(HF_OPT_ALL_FILE_SYSTEMS) | BIT(HF_OPT_SKIP_UNREADABLE) |
+                    BIT(HF_OPT_LOCK_TIMEOUT) | BIT(HF_OPT_JOBS) | BIT(HF_OPT_MEMORY) |
+                    BIT(HF_OPT_THREADS) | BIT(HF_OPT_LEVEL),
          .max_operands = HF_OPERANDS_MAX},
     [HF_COMMAND_RESTORE] =
         {.name = "restore",
@@ -64,8 +69,8 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
                      "holdfast restore app@latest --to app_orders --table 'public.orders*'",
          .options = REPOSITORY | PARTS | BIT(HF_OPT_TO) | BIT(HF_OPT_REPLACE) |
                     BIT(HF_OPT_NO_OWNER) | BIT(HF_OPT_NO_ACL) | BIT(HF_OPT_NO_COMPARE) |
-                    BIT(HF_OPT_BIN_DIR) | BIT(HF_OPT_JOBS) | BIT(HF_OPT_MEMORY) |
-                    BIT(HF_OPT_THREADS),
+                    BIT(HF_OPT_PATH) | BIT(HF_OPT_NUMERIC_OWNER) | BIT(HF_OPT_BIN_DIR) |
+                    BIT(HF_OPT_JOBS) | BIT(HF_OPT_MEMORY) | BIT(HF_OPT_THREADS),
          .required = BIT(HF_OPT_TO),
          .min_operands = 1,
          .max_operands = 1},
@@ -111,8 +116,8 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
          .examples = "holdfast export app@latest | psql -v ON_ERROR_STOP=1 -d empty_database\n"
                      "holdfast export server@latest | psql -v ON_ERROR_STOP=1 -d postgres",
          .options = REPOSITORY | PARTS | BIT(HF_OPT_NO_OWNER) | BIT(HF_OPT_NO_ACL) |
-                    BIT(HF_OPT_BIN_DIR) | BIT(HF_OPT_OUTPUT) | BIT(HF_OPT_MEMORY) |
-                    BIT(HF_OPT_THREADS),
+                    BIT(HF_OPT_PATH) | BIT(HF_OPT_BIN_DIR) | BIT(HF_OPT_OUTPUT) |
+                    BIT(HF_OPT_MEMORY) | BIT(HF_OPT_THREADS),
          .min_operands = 1,
          .max_operands = 1},
     [HF_COMMAND_KEY_LIST] = {.name = "key list",

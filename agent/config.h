@@ -10,6 +10,7 @@
 #include "agent/secret_spec.h"
 #include "agent/substitute.h"
 #include "formats/postgres/postgres.h"
+#include "formats/volume/volume.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -62,6 +63,7 @@ struct hf_config_source {
     const struct hf_kind *kind; /* which member of as is meant; NULL: nothing was read yet */
     union {                     /* each begins with what formats/ takes */
         struct hf_config_postgres postgres;
+        struct hf_volume_config volume;
     } as;
 };
 

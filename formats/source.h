@@ -36,6 +36,7 @@ struct hf_restore_options {
     const char *target; /* the new name; NULL: as it was called (server source) */
     bool replace;       /* keep what has the name, renamed aside */
     bool no_owner, no_acl;
+    bool numeric_owner; /* owners by their numbers, whatever these are called here */
     bool no_compare;
     struct hf_strings schemas;  /* patterns; both empty: everything */
     struct hf_strings tables;   /* "schema.table" or "table" patterns */
