@@ -173,7 +173,7 @@ static void write_tag(int root)
 static int open_repository(int root, const char *id)
 {
     if (mkdirat(root, id, 0700) == 0)
-        (void)fchmodat(root, id, 0700, 0); /* the umask may have taken bits */
+        (void)!fchmodat(root, id, 0700, 0); /* the umask may have taken bits */
     else if (errno != EEXIST)
         return -1;
     return openat(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
