@@ -69,7 +69,7 @@ int hf_vol_remove_all(int dir)
         error = remove_entries(at, below, sizeof below);
         if (error || (!*below && depth == 0))
             break;
-        (void)fchmodat(at, *below ? below : ".", 0700, 0);
+        (void)!fchmodat(at, *below ? below : ".", 0700, 0);
         int next =
             openat(at, *below ? below : "..", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         error = next < 0 ? errno : 0;
