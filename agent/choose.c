@@ -309,6 +309,7 @@ static enum hf_status open_store(struct hf_session *session, const struct hf_cho
         if (hf_place_open(session, chosen, mode, &opened->store, err) != HF_OK)
             return hf_opened_name(opened, err);
         HF_TRY(hf_cached_wrap(session, chosen, &opened->store, &opened->cached, err));
+        hf_store_watch(opened->store, session->cancel);
     }
     *out = opened;
     return HF_OK;

@@ -20,6 +20,6 @@ enum hf_status hf_place_open(const struct hf_session *session, const struct hf_c
                              enum hf_place_mode mode, struct hf_store **out, struct hf_error *err)
 {
     if (chosen->s3)
-        return hf_place_s3_open(session, chosen->s3, out, err);
+        return hf_place_s3_open(session, chosen->s3, HF_PLACE_PATIENT, out, err);
     return open_directory(chosen->path, mode, out, err);
 }

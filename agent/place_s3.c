@@ -1,5 +1,6 @@
 #include "agent/place_s3.h"
 
+#include "base/clock.h"
 #include "storage/s3/credential_values.h"
 
 #include <string.h>
@@ -93,14 +94,19 @@ static enum hf_status find_region(const struct hf_config_s3 *s3, char **out, str
 }
 
 enum hf_status hf_place_s3_open(const struct hf_session *session, const struct hf_config_s3 *s3,
-                                struct hf_store **out, struct hf_error *err)
+                                enum hf_place_patience patience, struct hf_store **out,
+                                struct hf_error *err)
 {
+    static const struct hf_retry_policy quick = {
+        .base = HF_NS_PER_S / 10, .cap = HF_NS_PER_S, .budget = 5 * HF_NS_PER_S};
     HF_AUTO_PTR(hf_s3_provider) provider = NULL;
     HF_AUTO_PTR(hf_secret) proxy = NULL;
     HF_AUTO_FREE char *region = NULL;
     struct hf_s3_config config;
 
     hf_config_s3_options(s3, &config);
+    if (patience == HF_PLACE_QUICK)
+        config.retry = quick;
     if (!config.endpoint)
         config.endpoint = endpoint_from_environment();
     HF_TRY(find_region(s3, &region, err));

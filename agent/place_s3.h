@@ -11,9 +11,15 @@
 #include "agent/session.h"
 #include "storage/s3/credential_chain.h"
 
+enum hf_place_patience {
+    HF_PLACE_PATIENT, /* for work: a server may be away for minutes */
+    HF_PLACE_QUICK,   /* for a look: some seconds */
+};
+
 /* No request is made. session and s3 have to outlast the store. */
 enum hf_status hf_place_s3_open(const struct hf_session *session, const struct hf_config_s3 *s3,
-                                struct hf_store **out, struct hf_error *err) HF_WARN_UNUSED;
+                                enum hf_place_patience patience, struct hf_store **out,
+                                struct hf_error *err) HF_WARN_UNUSED;
 
 /* The chain alone, for those who want to know where credentials come from. Same lifetimes. */
 enum hf_status hf_place_s3_chain(const struct hf_session *session, const struct hf_config_s3 *s3,

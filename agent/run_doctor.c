@@ -1,5 +1,6 @@
 /* holdfast doctor */
 #include "agent/backup_plan.h"
+#include "agent/doctor_s3.h"
 #include "agent/duration.h"
 #include "agent/kind.h"
 #include "agent/run.h"
@@ -66,14 +67,30 @@ static void look_at_backups(struct findings *f, const char *subject)
     find(f, subject, "snapshots", true, text);
 }
 
+/* A finding about one thing of several. */
+struct about {
+    struct findings *findings;
+    const char *subject;
+};
+
+static void find_about(void *ctx, const char *what, bool ok, const char *text)
+{
+    const struct about *about = ctx;
+
+    find(about->findings, about->subject, what, ok, text);
+}
+
 static void look_at_repository(struct findings *f, const struct hf_chosen *chosen)
 {
     struct hf_session *session = f->session;
     struct hf_error err = HF_ERROR_INIT;
     char subject[300];
+    struct about about = {.findings = f, .subject = subject};
 
     (void)snprintf(subject, sizeof subject, "repository %s",
                    chosen->name ? chosen->name : chosen->place);
+    if (chosen->s3 && !hf_doctor_s3(session, chosen, find_about, &about))
+        return;
     if (hf_choose_open(session, chosen, &err) != HF_OK) {
         find(f, subject, "", false, err.text);
         return;

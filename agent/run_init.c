@@ -21,6 +21,19 @@ static enum hf_status read_cipher(const struct hf_args *args, enum hf_repo_ciphe
     return HF_OK;
 }
 
+/* Tries the store out before anything is made in it: rights, locks. */
+static enum hf_status try_store(struct hf_session *session, struct hf_error *err)
+{
+    struct hf_store_traits traits;
+
+    HF_TRY(hf_store_probe(session->at_hand->store, &traits, err));
+    if (!traits.creates_atomically)
+        hf_output_news(session->output,
+                       "%s has no create-only put: holdfast looks before it creates\n",
+                       hf_store_name(session->at_hand->store));
+    return HF_OK;
+}
+
 static void report(struct hf_session *session, const struct hf_chosen *chosen)
 {
     const char *fingerprint = hf_repo_fingerprint(session->at_hand->repo);
@@ -47,7 +60,8 @@ enum hf_status hf_run_init(struct hf_session *session, struct hf_error *err)
     HF_TRY(hf_choose_new_passphrase(session, &chosen, &passphrase, err));
     credential.passphrase = passphrase;
     HF_TRY(hf_choose_make_store(session, &chosen, err));
-    if (hf_repo_init(session->at_hand->store, &options, &credential, err) != HF_OK ||
+    if (try_store(session, err) != HF_OK ||
+        hf_repo_init(session->at_hand->store, &options, &credential, err) != HF_OK ||
         /* Opened again, so that what is reported as made is known to open. */
         hf_repo_open(session->at_hand->store, &credential, &session->at_hand->repo, err) != HF_OK)
         return hf_session_name_repository(session, err);

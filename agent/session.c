@@ -130,6 +130,10 @@ enum hf_status hf_session_new_work(struct hf_session *session, struct hf_error *
 
     HF_TRY(hf_cancel_new(&cancel, err));
     hf_signals_watch(cancel);
+    for (struct hf_opened *opened = session->opened; opened; opened = opened->next) {
+        if (opened->store)
+            hf_store_watch(opened->store, cancel);
+    }
     if (session->cancel)
         hf_cancel_free(session->cancel);
     session->cancel = cancel;
