@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "storage/repository/catalog.h"
 #include "storage/repository/manifest.h"
+#include "storage/repository/protect.h"
 #include "storage/repository/repository_internal.h"
 
 #include <string.h>
@@ -147,6 +148,22 @@ static enum hf_status check_lease(struct hf_backup *backup, struct hf_error *err
     return check_packs(backup, err);
 }
 
+static bool counts_on(void *ctx, size_t number)
+{
+    const struct hf_backup *backup = ctx;
+    return number < backup->old_packs && atomic_load(&backup->used[number]);
+}
+
+static enum hf_status protect(struct hf_backup *backup, struct hf_error *err)
+{
+    const struct hf_protect protect = {.repo = backup->repo,
+                                       .index = backup->index,
+                                       .counts = counts_on,
+                                       .ctx = backup,
+                                       .cancel = backup->cancel};
+    return hf_protect_run(&protect, err);
+}
+
 enum hf_status hf_backup_finish(struct hf_backup *backup, const json_t *properties,
                                 char out_id[HF_SNAPSHOT_ID_TEXT], struct hf_error *err)
 {
@@ -165,6 +182,7 @@ enum hf_status hf_backup_finish(struct hf_backup *backup, const json_t *properti
     HF_TRY(drain(backup, err));
     HF_TRY(write_lists(backup, &manifest, err));
     HF_TRY(settle(backup, err));
+    HF_TRY(protect(backup, err));
     HF_TRY(hf_cancel_check(backup->cancel, err));
     HF_TRY(check_lease(backup, err));
     manifest.finished = hf_clock_now();

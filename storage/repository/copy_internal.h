@@ -34,6 +34,8 @@ struct hf_mover {
     uint64_t wanted_bytes;
     uint8_t *marks; /* owned; of from's packs, by number */
     size_t mark_count;
+    uint8_t *counted; /* owned; of to's packs, by number: snapshots to come count on it */
+    size_t counted_count;
 
     uint64_t expected_bytes; /* told to the observer so far */
     uint64_t expected_packs;
@@ -49,6 +51,8 @@ void hf_mover_done(struct hf_mover *mover);
 enum hf_status hf_mover_want(struct hf_mover *mover, struct hf_chunk_reader *reader,
                              const uint8_t id[HF_REF_ID], enum hf_chunk_class class, uint32_t len,
                              struct hf_error *err) HF_WARN_UNUSED;
+/* Extends the locks of what is counted on in to, and forgets it: before manifests are written. */
+enum hf_status hf_mover_protect(struct hf_mover *mover, struct hf_error *err) HF_WARN_UNUSED;
 /* Moves what is wanted, and forgets what was wanted: each pack is in the store and in to_index, or
  * counted as bad. Index objects are written each HF_INDEX_PACKS packs and not at the end. */
 enum hf_status hf_mover_run(struct hf_mover *mover, struct hf_error *err) HF_WARN_UNUSED;

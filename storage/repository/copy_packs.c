@@ -7,6 +7,7 @@
 #include "storage/repository/copy_internal.h"
 
 #include "base/pool.h"
+#include "storage/repository/protect.h"
 #include "storage/repository/repository_internal.h"
 
 #include <openssl/evp.h>
@@ -15,7 +16,7 @@
 
 enum { DEFAULT_MEMORY = 256 << 20 };
 
-enum mark { UNSEEN, WANTED, MOVED, BAD };
+enum mark { UNSEEN, WANTED, MOVED, BAD, COUNTED };
 
 struct run {
     struct hf_mover *mover;
@@ -27,24 +28,35 @@ void hf_mover_done(struct hf_mover *mover)
 {
     free(mover->wanted);
     free(mover->marks);
+    free(mover->counted);
     mover->wanted = NULL;
     mover->marks = NULL;
+    mover->counted = NULL;
 }
 
 /* ---- wanting ---- */
 
-/* From's index grows when its reader asks packs that no index object names. */
-static enum hf_status grow_marks(struct hf_mover *mover, size_t number, struct hf_error *err)
+/* Indexes grow: from's when its reader asks packs that no index object names, to's by what is
+ * moved. */
+static enum hf_status grow(uint8_t **marks, size_t *mark_count, size_t number, struct hf_error *err)
 {
-    if (number < mover->mark_count)
+    if (number < *mark_count)
         return HF_OK;
     size_t count = 2 * number + 64;
-    uint8_t *marks = realloc(mover->marks, count);
-    if (!marks)
+    uint8_t *grown = realloc(*marks, count);
+    if (!grown)
         return hf_error_memory(err);
-    memset(marks + mover->mark_count, UNSEEN, count - mover->mark_count);
-    mover->marks = marks;
-    mover->mark_count = count;
+    memset(grown + *mark_count, UNSEEN, count - *mark_count);
+    *marks = grown;
+    *mark_count = count;
+    return HF_OK;
+}
+
+static enum hf_status count_on(struct hf_mover *mover, const struct hf_index_pack *pack,
+                               struct hf_error *err)
+{
+    HF_TRY(grow(&mover->counted, &mover->counted_count, pack->number, err));
+    mover->counted[pack->number] = COUNTED;
     return HF_OK;
 }
 
@@ -74,9 +86,9 @@ enum hf_status hf_mover_want(struct hf_mover *mover, struct hf_chunk_reader *rea
     struct hf_location at;
     memcpy(key.bytes, id, sizeof key.bytes);
     if (hf_index_find(mover->to_index, &key, &at) && !at.dropped)
-        return HF_OK;
+        return count_on(mover, at.pack, err);
     HF_TRY(hf_chunk_locate(reader, id, class, len, &at, err));
-    HF_TRY(grow_marks(mover, at.pack->number, err));
+    HF_TRY(grow(&mover->marks, &mover->mark_count, at.pack->number, err));
     if (mover->marks[at.pack->number] == UNSEEN)
         return want_pack(mover, at.pack, err);
     if (mover->marks[at.pack->number] != BAD)
@@ -87,6 +99,27 @@ enum hf_status hf_mover_want(struct hf_mover *mover, struct hf_chunk_reader *rea
                         "%s is missing or damaged, and what it holds is in no "
                         "other pack",
                         name);
+}
+
+/* ---- protecting ---- */
+
+static bool is_counted_on(void *ctx, size_t number)
+{
+    const struct hf_mover *mover = ctx;
+    return number < mover->counted_count && mover->counted[number] == COUNTED;
+}
+
+enum hf_status hf_mover_protect(struct hf_mover *mover, struct hf_error *err)
+{
+    const struct hf_protect protect = {.repo = mover->to,
+                                       .index = mover->to_index,
+                                       .counts = is_counted_on,
+                                       .ctx = mover,
+                                       .cancel = mover->cancel};
+    HF_TRY(hf_protect_run(&protect, err));
+    if (mover->counted)
+        memset(mover->counted, UNSEEN, mover->counted_count);
+    return HF_OK;
 }
 
 /* ---- moving ---- */

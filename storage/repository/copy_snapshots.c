@@ -140,6 +140,7 @@ static enum hf_status commit(struct hf_copy *copy, struct group *group, struct h
     if (group->count == 0)
         return HF_OK;
     HF_TRY(move_packs(copy, group, err));
+    HF_TRY(hf_mover_protect(&copy->mover, err));
     HF_TRY(hf_cancel_check(copy->options->cancel, err));
     HF_TRY(hf_copy_check_leases(copy, err));
     HF_TRY(hf_index_flush(copy->to_index, copy->to, NULL, err));

@@ -221,6 +221,8 @@ static enum hf_status put_pack(struct hf_packer *packer, const struct hf_pack *p
         *err = why;
         return status;
     }
+    if (status == HF_EXISTS) /* since when? */
+        HF_TRY(hf_store_protect(packer->options.repo->store, name, err));
     atomic_fetch_add(&packer->stored, pack->len);
     return HF_OK;
 }

@@ -27,6 +27,7 @@ struct memory {
     enum hf_status status;
     int64_t offset;
     int64_t lock_for; /* 0: objects are not locked */
+    enum hf_status protecting;
 };
 
 static struct memory *memory_of(struct hf_store *store)
@@ -252,6 +253,8 @@ static enum hf_status memory_protect(struct hf_store *store, const char *key, st
     struct object *object = find(m, key);
     if (fails(m))
         status = fault(m, key, err);
+    else if (m->protecting != HF_OK)
+        status = hf_error_set(err, m->protecting, "%s: %s: cannot be locked", m->store.name, key);
     else if (!object)
         status = not_found(m, key, err);
     else
@@ -340,6 +343,14 @@ void hf_memory_store_lock(struct hf_store *store, int64_t ns)
     struct memory *m = memory_of(store);
     (void)pthread_mutex_lock(&m->lock);
     m->lock_for = ns;
+    (void)pthread_mutex_unlock(&m->lock);
+}
+
+void hf_memory_store_fail_protect(struct hf_store *store, enum hf_status status)
+{
+    struct memory *m = memory_of(store);
+    (void)pthread_mutex_lock(&m->lock);
+    m->protecting = status;
     (void)pthread_mutex_unlock(&m->lock);
 }
 

@@ -29,6 +29,8 @@ void hf_memory_store_advance(struct hf_store *store, int64_t ns);
 /* What is put or protected from now on (but leases) cannot be removed for so long, by the store's
  * clock. 0: no locks, and none is extended; those that are there stay. */
 void hf_memory_store_lock(struct hf_store *store, int64_t ns);
+/* Every hf_store_protect from now on fails so; HF_OK: none. */
+void hf_memory_store_fail_protect(struct hf_store *store, enum hf_status status);
 
 /* Changes an object behind everybody's back: damage. Its mtime stays. False: there is none. */
 bool hf_memory_store_overwrite(struct hf_store *store, const char *key, const void *data,

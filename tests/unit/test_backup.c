@@ -167,6 +167,67 @@ static void backup_unchanged_stores_next_to_nothing(void **state)
     assert_ok(fixture_read_all(fixture->repo, id, mixed, MIXED, &err), &err);
 }
 
+enum { DAY = 86400 };
+
+static enum hf_status expect_locked(void *ctx, const char *key, const struct hf_store_stat *listed,
+                                    struct hf_error *err)
+{
+    const struct fixture *fixture = ctx;
+    struct hf_store_stat stat;
+    (void)listed;
+    HF_TRY(hf_store_stat(fixture->store, key, &stat, err));
+    int64_t left = stat.locked_until - hf_clock_now() - 20 * DAY * HF_NS_PER_S;
+    if (left < 29 * DAY * HF_NS_PER_S)
+        return hf_error_set(err, HF_FAILED, "%s is not locked for long enough", key);
+    return HF_OK;
+}
+
+/* Everything that the new snapshot needs is as locked as if it had been stored now. */
+static void backup_unchanged_locks_what_it_counts_on(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hf_error err = HF_ERROR_INIT;
+    char id[HF_SNAPSHOT_ID_TEXT];
+    hf_memory_store_lock(fixture->store, 30 * DAY * HF_NS_PER_S);
+    assert_ok(back_up(fixture->repo, mixed, MIXED, NULL, id, &err), &err);
+    hf_memory_store_advance(fixture->store, 20 * DAY * HF_NS_PER_S);
+    assert_ok(back_up(fixture->repo, mixed, MIXED, NULL, id, &err), &err);
+    assert_ok(hf_store_list(fixture->store, "packs/", expect_locked, fixture, &err), &err);
+    assert_ok(hf_store_list(fixture->store, "keys/", expect_locked, fixture, &err), &err);
+    assert_ok(hf_store_list(fixture->store, "holdfast", expect_locked, fixture, &err), &err);
+}
+
+/* Packs of another snapshot are its own affair. */
+static void backup_leaves_the_locks_of_others(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hf_error err = HF_ERROR_INIT;
+    char id[HF_SNAPSHOT_ID_TEXT];
+    const struct fixture_stream other = {"other", HF_STREAM_BYTES, 1000, 9};
+    hf_memory_store_lock(fixture->store, 30 * DAY * HF_NS_PER_S);
+    assert_ok(back_up(fixture->repo, mixed, MIXED, NULL, id, &err), &err);
+    hf_memory_store_advance(fixture->store, 20 * DAY * HF_NS_PER_S);
+    assert_ok(back_up(fixture->repo, &other, 1, NULL, id, &err), &err);
+    assert_fails(hf_store_list(fixture->store, "packs/", expect_locked, fixture, &err), HF_FAILED,
+                 &err);
+}
+
+static void backup_that_cannot_lock_is_no_snapshot(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hf_error err = HF_ERROR_INIT;
+    struct run run;
+    char id[HF_SNAPSHOT_ID_TEXT];
+    hf_memory_store_lock(fixture->store, 30 * DAY * HF_NS_PER_S);
+    assert_ok(back_up(fixture->repo, mixed, MIXED, NULL, id, &err), &err);
+    assert_ok(begin(fixture->repo, &run, &err), &err);
+    assert_ok(write_all(&run, mixed, MIXED, &err), &err);
+    hf_memory_store_fail_protect(fixture->store, HF_DENIED);
+    assert_fails(commit(&run, NULL, id, &err), HF_DENIED, &err);
+    assert_contains(err.text, "not be as protected as configured");
+    assert_int_equal(hf_memory_store_count(fixture->store, "snapshots/"), 1);
+}
+
 static void backup_of_nothing_is_a_snapshot(void **state)
 {
     struct fixture *fixture = *state;
@@ -552,6 +613,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(backup_comes_back),
         TEST(backup_unchanged_stores_next_to_nothing),
+        TEST(backup_unchanged_locks_what_it_counts_on),
+        TEST(backup_leaves_the_locks_of_others),
+        TEST(backup_that_cannot_lock_is_no_snapshot),
         TEST(backup_of_nothing_is_a_snapshot),
         cmocka_unit_test(backup_each_operation_fails_before_no_snapshot),
         cmocka_unit_test(backup_each_operation_fails_after_next_run_succeeds),

@@ -598,6 +598,36 @@ static void copy_that_is_interrupted_says_so(void **state)
     fixture_drop(&to);
 }
 
+/* A copy that finds packs there already is as protected as one that brought them. */
+static void copy_to_a_store_with_locks_extends_those_of_packs_there(void **state)
+{
+    const int64_t day = 86400 * HF_NS_PER_S;
+    struct hf_error err = HF_ERROR_INIT;
+    HF_AUTO(hf_strings) one = HF_STRINGS_INIT;
+    HF_AUTO(hf_strings) packs = HF_STRINGS_INIT;
+    struct hf_copy_report report;
+    struct fixture replica;
+    (void)state;
+    fixture_replica(&origin, &replica);
+    hf_memory_store_lock(replica.store, 30 * day);
+    assert_ok(hf_strings_add(&one, ids[0], &err), &err);
+    assert_ok(copy_some(origin.repo, replica.repo, &one, NULL, &report, &err), &err);
+    hf_copy_report_free(&report);
+    fixture_keys(replica.store, "packs/", &packs);
+    hf_memory_store_advance(replica.store, 20 * day);
+    copy_ok(origin.repo, replica.repo, &report);
+    hf_copy_report_free(&report);
+    size_t extended = 0;
+    for (size_t i = 0; i < packs.count; i++) {
+        struct hf_store_stat stat;
+        assert_ok(hf_store_stat(replica.store, packs.items[i], &stat, &err), &err);
+        extended += stat.locked_until > hf_clock_now() + 49 * day;
+    }
+    /* The list of the first one's streams is needed by it alone. */
+    assert_true(extended > 0 && extended >= packs.count - 1);
+    fixture_drop(&replica);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -614,6 +644,7 @@ int main(void)
         cmocka_unit_test(copy_passes_over_a_damaged_manifest),
         cmocka_unit_test(copy_brings_back_lost_packs),
         cmocka_unit_test(copy_carries_proofs),
+        cmocka_unit_test(copy_to_a_store_with_locks_extends_those_of_packs_there),
         cmocka_unit_test(copy_after_a_rotation_opens_with_the_new_generation),
         cmocka_unit_test(copy_that_is_interrupted_says_so),
     };
