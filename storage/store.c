@@ -57,8 +57,11 @@ enum hf_store_kind hf_store_kind(const char *key)
 {
     if (strncmp(key, "packs/", 6) == 0)
         return HF_STORE_BULK;
-    bool passing = strncmp(key, "leases/", 7) == 0 || strncmp(key, "tmp/", 4) == 0;
-    return passing ? HF_STORE_PASSING : HF_STORE_RECORD;
+    static const char *const passing[] = {"leases/", "init/", "tmp/"};
+    for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
+        if (strncmp(key, passing[i], strlen(passing[i])) == 0)
+            return HF_STORE_PASSING;
+    return HF_STORE_RECORD;
 }
 
 static enum hf_status check_key(const struct hf_store *store, const char *key, struct hf_error *err)

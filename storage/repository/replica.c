@@ -100,7 +100,10 @@ enum hf_status hf_replica_init(struct hf_repo *original, struct hf_store *store,
     HF_TRY(hf_repo_check_empty(store, &leftovers, err));
     HF_TRY(check_credential(original, credential, err));
     HF_TRY(hf_key_records_load(original->store, original->header.id, &records, err));
+    HF_AUTO(hf_init_claim) claim = HF_INIT_CLAIM_INIT;
+    HF_TRY(hf_repo_claim(store, &claim, err));
     HF_TRY(put_records(original, &records, store, &written, err));
+    HF_TRY(hf_init_claim_check(&claim, err));
     HF_TRY(hf_repo_put_header(store, &original->header, err));
 
     for (size_t i = 0; i < leftovers.count; i++) {

@@ -1,5 +1,6 @@
 #include "storage/repository/repository.h"
 
+#include "storage/repository/init_claim.h"
 #include "storage/repository/key_store.h"
 #include "storage/repository/repository_internal.h"
 
@@ -19,6 +20,8 @@ static enum hf_status look_at_object(void *ctx, const char *key, const struct hf
     (void)stat;
     if (strcmp(key, HF_HEADER_KEY) == 0)
         return hf_error_set(err, HF_EXISTS, "there is a repository already");
+    if (hf_init_claim_named(key))
+        return HF_OK;
     if (strncmp(key, HF_KEYS_PREFIX, strlen(HF_KEYS_PREFIX)) != 0 ||
         !hf_unhex(id, sizeof id, key + strlen(HF_KEYS_PREFIX)))
         return hf_error_set(err, HF_USAGE,
@@ -30,21 +33,26 @@ static enum hf_status look_at_object(void *ctx, const char *key, const struct hf
     return hf_strings_add(leftovers, key, err);
 }
 
-/* The header first and by itself: what else there is does not matter then. */
-enum hf_status hf_repo_check_empty(struct hf_store *store, struct hf_strings *leftovers,
-                                   struct hf_error *err)
+static enum hf_status check_no_header(struct hf_store *store, struct hf_error *err)
 {
     struct hf_store_stat stat;
     struct hf_error absent = HF_ERROR_INIT;
     enum hf_status status = hf_store_stat(store, HF_HEADER_KEY, &stat, &absent);
+    if (status == HF_NOT_FOUND)
+        return HF_OK;
     if (status == HF_OK)
         return hf_error_set(err, HF_EXISTS, "%s: there is a repository already",
                             hf_store_name(store));
-    if (status != HF_NOT_FOUND) {
-        *err = absent;
-        return status;
-    }
-    status = hf_store_list(store, "", look_at_object, leftovers, err);
+    *err = absent;
+    return status;
+}
+
+/* The header first and by itself: what else there is does not matter then. */
+enum hf_status hf_repo_check_empty(struct hf_store *store, struct hf_strings *leftovers,
+                                   struct hf_error *err)
+{
+    HF_TRY(check_no_header(store, err));
+    enum hf_status status = hf_store_list(store, "", look_at_object, leftovers, err);
     if (status == HF_EXISTS || status == HF_USAGE)
         return hf_error_prefix(err, "%s", hf_store_name(store));
     return status;
@@ -117,6 +125,21 @@ enum hf_status hf_repo_put_header(struct hf_store *store, const struct hf_repo_h
     return status;
 }
 
+enum hf_status hf_repo_claim(struct hf_store *store, struct hf_init_claim *out,
+                             struct hf_error *err)
+{
+    HF_AUTO(hf_init_claim) claim = HF_INIT_CLAIM_INIT;
+    struct hf_store_traits traits;
+    HF_TRY(hf_store_probe(store, &traits, err));
+    if (!traits.creates_atomically)
+        HF_TRY(hf_init_claim_take(store, &claim, err));
+    /* Whoever had the claim before may have made one. */
+    HF_TRY(check_no_header(store, err));
+    *out = claim;
+    claim.store = NULL;
+    return HF_OK;
+}
+
 /* The key first, the header last: without a header there is no repository, and with it there is
  * one that opens. A crash in between leaves a key record that the next init removes. */
 static enum hf_status write_all(struct hf_store *store, const struct hf_repo_header *header,
@@ -124,7 +147,10 @@ static enum hf_status write_all(struct hf_store *store, const struct hf_repo_hea
 {
     char object[HF_KEY_OBJECT_TEXT];
     hf_key_object(object, record->id);
+    HF_AUTO(hf_init_claim) claim = HF_INIT_CLAIM_INIT;
+    HF_TRY(hf_repo_claim(store, &claim, err));
     HF_TRY(hf_store_put(store, object, record->bytes.data, record->bytes.len, HF_PUT_CREATE, err));
+    HF_TRY(hf_init_claim_check(&claim, err));
     enum hf_status status = hf_repo_put_header(store, header, err);
     if (status == HF_EXISTS) { /* another's: our key opens nothing */
         struct hf_error ignored = HF_ERROR_INIT;

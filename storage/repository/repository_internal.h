@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "storage/repository/header.h"
+#include "storage/repository/init_claim.h"
 #include "storage/repository/keys.h"
 #include "storage/repository/keyset.h"
 #include "storage/repository/repository.h"
@@ -27,6 +28,10 @@ struct hf_repo {
  * to leftovers. Errors: hf_repo_init. */
 enum hf_status hf_repo_check_empty(struct hf_store *store, struct hf_strings *leftovers,
                                    struct hf_error *err) HF_WARN_UNUSED;
+/* Nobody else makes a repository here while it is held, and there is none: HF_EXISTS, HF_BUSY. To
+ * be checked before the header is put. */
+enum hf_status hf_repo_claim(struct hf_store *store, struct hf_init_claim *out,
+                             struct hf_error *err) HF_WARN_UNUSED;
 /* The step that makes a repository of a store. HF_EXISTS when it is one already. */
 enum hf_status hf_repo_put_header(struct hf_store *store, const struct hf_repo_header *header,
                                   struct hf_error *err) HF_WARN_UNUSED;

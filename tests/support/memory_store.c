@@ -28,6 +28,7 @@ struct memory {
     int64_t offset;
     int64_t lock_for; /* 0: objects are not locked */
     enum hf_status protecting;
+    bool ignore_create;
 };
 
 static struct memory *memory_of(struct hf_store *store)
@@ -97,7 +98,7 @@ static enum hf_status put_locked(struct memory *m, const char *key, const void *
     if (failing && m->fault == HF_FAULT_BEFORE)
         return fault(m, key, err);
     struct object *object = find(m, key);
-    if (object && mode == HF_PUT_CREATE)
+    if (object && mode == HF_PUT_CREATE && !m->ignore_create)
         return hf_error_set(err, HF_EXISTS, "%s: %s exists already", m->store.name, key);
     struct hf_buf bytes = HF_BUF_INIT;
     HF_TRY(hf_buf_append(&bytes, data, len, err));
@@ -263,6 +264,16 @@ static enum hf_status memory_protect(struct hf_store *store, const char *key, st
     return status;
 }
 
+static enum hf_status memory_probe(struct hf_store *store, struct hf_store_traits *out,
+                                   struct hf_error *err)
+{
+    const struct memory *m = memory_of(store);
+    (void)err;
+    *out = (struct hf_store_traits){.creates_atomically = !m->ignore_create,
+                                    .protects = m->lock_for != 0};
+    return HF_OK;
+}
+
 static void memory_close(struct hf_store *store)
 {
     struct memory *m = memory_of(store);
@@ -283,6 +294,7 @@ static const struct hf_store_driver memory_driver = {
     .close = memory_close,
     .protects = memory_protects,
     .protect = memory_protect,
+    .probe = memory_probe,
 };
 
 enum hf_status hf_memory_store_new(struct hf_store **out, struct hf_error *err)
@@ -335,6 +347,14 @@ void hf_memory_store_advance(struct hf_store *store, int64_t ns)
     struct memory *m = memory_of(store);
     (void)pthread_mutex_lock(&m->lock);
     m->offset += ns;
+    (void)pthread_mutex_unlock(&m->lock);
+}
+
+void hf_memory_store_ignore_create(struct hf_store *store)
+{
+    struct memory *m = memory_of(store);
+    (void)pthread_mutex_lock(&m->lock);
+    m->ignore_create = true;
     (void)pthread_mutex_unlock(&m->lock);
 }
 

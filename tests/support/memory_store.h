@@ -26,6 +26,9 @@ unsigned hf_memory_store_operations(struct hf_store *store);
 /* Moves the clock of the store, which begins at the real time. */
 void hf_memory_store_advance(struct hf_store *store, int64_t ns);
 
+/* HF_PUT_CREATE overwrites from now on, as with servers that ignore If-None-Match. */
+void hf_memory_store_ignore_create(struct hf_store *store);
+
 /* What is put or protected from now on (but leases) cannot be removed for so long, by the store's
  * clock. 0: no locks, and none is extended; those that are there stay. */
 void hf_memory_store_lock(struct hf_store *store, int64_t ns);

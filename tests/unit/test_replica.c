@@ -184,9 +184,11 @@ static void init_that_failed_anywhere_can_be_run_again(void **state)
         struct hf_error err = HF_ERROR_INIT;
         HF_AUTO_PTR(hf_store) store = NULL;
         assert_ok(hf_memory_store_new(&store, &err), &err);
+        hf_memory_store_ignore_create(store);
         hf_memory_store_fail_from(store, n, HF_UNREACHABLE);
         enum hf_status status = make(p->repos[0], store, HF_TEST_PASSPHRASE, &err);
         hf_memory_store_fail_from(store, 0, HF_OK);
+        hf_memory_store_advance(store, (HF_INIT_CLAIM_S + 1) * HF_NS_PER_S);
         if (status != HF_OK)
             assert_ok(make(p->repos[0], store, HF_TEST_PASSPHRASE, &err), &err);
         HF_AUTO_PTR(hf_repo) repo = open_ok(store, HF_TEST_PASSPHRASE);

@@ -1,3 +1,5 @@
+#include "base/clock.h"
+#include "base/pool.h"
 #include "storage/repository/key_store.h"
 #include "storage/repository/repository_internal.h"
 #include "tests/support/repo_fixture.h"
@@ -5,6 +7,8 @@
 #include <setjmp.h>
 #include <sodium.h>
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,6 +116,82 @@ static void init_removes_the_keys_of_a_killed_one(void **state)
     assert_int_equal(hf_memory_store_count(store, "keys/"), 1);
     HF_AUTO_PTR(hf_repo) repo = NULL;
     assert_ok(hf_test_open(store, "second", &repo, &err), &err);
+}
+
+enum { MAKERS = 4, RACES = 6 };
+
+struct making {
+    struct hf_store *store;
+    atomic_uint made;
+    atomic_uint winner;
+};
+
+static enum hf_status make_one(void *arg, size_t index, struct hf_error *err)
+{
+    struct making *making = arg;
+    struct hf_error why = HF_ERROR_INIT;
+    char passphrase[16];
+    (void)snprintf(passphrase, sizeof passphrase, "maker %zu", index);
+    enum hf_status status = hf_test_init(making->store, passphrase, &why);
+    if (status == HF_EXISTS || status == HF_BUSY)
+        return HF_OK;
+    if (status != HF_OK) {
+        *err = why;
+        return status;
+    }
+    atomic_fetch_add(&making->made, 1);
+    atomic_store(&making->winner, (unsigned)index);
+    return HF_OK;
+}
+
+/* On a store where the second of two creators overwrites what the first made. */
+static void init_by_many_at_once_makes_one_that_opens(void **state)
+{
+    (void)state;
+    for (int i = 0; i < RACES; i++) {
+        struct hf_error err = HF_ERROR_INIT;
+        HF_AUTO_PTR(hf_store) store = new_store();
+        HF_AUTO_PTR(hf_repo) repo = NULL;
+        HF_AUTO_PTR(hf_cancel) cancel = NULL;
+        struct making making = {.store = store};
+        struct hf_pool *pool = NULL;
+        char passphrase[16];
+        hf_memory_store_ignore_create(store);
+        assert_ok(hf_cancel_new(&cancel, &err), &err);
+        assert_ok(hf_pool_start(MAKERS, make_one, NULL, &making, cancel, &pool, &err), &err);
+        assert_ok(hf_pool_join(pool, &err), &err);
+        assert_int_equal(atomic_load(&making.made), 1);
+        (void)snprintf(passphrase, sizeof passphrase, "maker %u", atomic_load(&making.winner));
+        assert_ok(hf_test_open(store, passphrase, &repo, &err), &err);
+        assert_int_equal(hf_memory_store_count(store, "keys/"), 1);
+        assert_int_equal(hf_memory_store_count(store, "init/"), 0);
+    }
+}
+
+/* Where the store decides there is no claim, and none of others counts. */
+static void init_on_a_store_that_creates_needs_no_claim(void **state)
+{
+    (void)state;
+    struct hf_error err = HF_ERROR_INIT;
+    HF_AUTO_PTR(hf_store) store = new_store();
+    const char *claim = HF_INIT_PREFIX "00000000000000000000000000000000";
+    assert_ok(hf_store_put(store, claim, "", 0, HF_PUT_REPLACE, &err), &err);
+    assert_ok(hf_test_init(store, "pass", &err), &err);
+}
+
+static void init_beside_another_steps_back_until_that_is_dead(void **state)
+{
+    (void)state;
+    struct hf_error err = HF_ERROR_INIT;
+    HF_AUTO_PTR(hf_store) store = new_store();
+    const char *claim = HF_INIT_PREFIX "00000000000000000000000000000000";
+    hf_memory_store_ignore_create(store);
+    assert_ok(hf_store_put(store, claim, "", 0, HF_PUT_REPLACE, &err), &err);
+    assert_fails(hf_test_init(store, "pass", &err), HF_BUSY, &err);
+    assert_int_equal(hf_memory_store_count(store, ""), 1);
+    hf_memory_store_advance(store, (HF_INIT_CLAIM_S + 1) * HF_NS_PER_S);
+    assert_ok(hf_test_init(store, "pass", &err), &err);
+    assert_int_equal(hf_memory_store_count(store, HF_INIT_PREFIX), 0);
 }
 
 static void open_nothing_there_is_not_found(void **state)
@@ -343,6 +423,9 @@ int main(void)
         cmocka_unit_test(init_failing_at_every_operation_can_be_repeated),
         cmocka_unit_test(init_removes_the_keys_of_a_killed_one),
         cmocka_unit_test(init_for_an_identity_opens_with_it),
+        cmocka_unit_test(init_by_many_at_once_makes_one_that_opens),
+        cmocka_unit_test(init_on_a_store_that_creates_needs_no_claim),
+        cmocka_unit_test(init_beside_another_steps_back_until_that_is_dead),
         cmocka_unit_test(open_nothing_there_is_not_found),
         cmocka_unit_test(open_wrong_passphrase_is_denied_and_says_so),
         cmocka_unit_test(open_newer_format_is_unsupported),
