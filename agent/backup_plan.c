@@ -10,8 +10,11 @@ void hf_backup_plan_auto(struct hf_backup_plan *plan)
 {
     for (size_t i = 0; i < plan->url_count; i++)
         hf_config_source_done(&plan->urls[i]);
+    for (size_t i = 0; i < plan->copy_count; i++)
+        hf_strings_free(&plan->copies[i].sources);
     free(plan->urls);
     free(plan->tasks);
+    free(plan->copies);
 }
 
 static bool same_repository(const char *a, const char *b)
@@ -118,21 +121,64 @@ static enum hf_status add_operand(struct hf_session *session, const char *operan
     return job ? add_job(session, job, plan, err) : add_task(plan, source, NULL, err);
 }
 
-/* A source that is in exactly one job goes where that job puts it. */
-static const char *repository_of_source(const struct hf_config *config, const char *source)
+/* The plan's copy from one to another. */
+static enum hf_status get_copy(struct hf_backup_plan *plan, const struct hf_chosen *from,
+                               const struct hf_chosen *to, struct hf_backup_copy **out,
+                               struct hf_error *err)
 {
-    const char *found = NULL;
+    struct hf_backup_copy *more;
 
-    for (size_t i = 0; i < config->job_count; i++) {
-        const char *repository = config->jobs[i].repositories.items[0];
-
-        if (!hf_strings_contain(&config->jobs[i].sources, source))
-            continue;
-        if (found && strcmp(found, repository) != 0)
-            return NULL;
-        found = repository;
+    for (size_t i = 0; i < plan->copy_count; i++) {
+        *out = &plan->copies[i];
+        if (strcmp((*out)->from.place, from->place) == 0 &&
+            strcmp((*out)->to.place, to->place) == 0)
+            return HF_OK;
     }
-    return found;
+    more = realloc(plan->copies, (plan->copy_count + 1) * sizeof *more);
+    if (!more)
+        return hf_error_memory(err);
+    plan->copies = more;
+    *out = &more[plan->copy_count++];
+    **out = (struct hf_backup_copy){.from = *from, .to = *to, .sources = HF_STRINGS_INIT};
+    return HF_OK;
+}
+
+static enum hf_status add_copies(struct hf_session *session, const struct hf_config_job *job,
+                                 const char *source, struct hf_backup_plan *plan,
+                                 struct hf_error *err)
+{
+    struct hf_chosen from, to;
+
+    for (size_t i = 1; i < job->repositories.count; i++) {
+        struct hf_backup_copy *copy;
+
+        HF_TRY(hf_choose_named(session, job->repositories.items[0], &from, err));
+        HF_TRY(hf_choose_named(session, job->repositories.items[i], &to, err));
+        HF_TRY(get_copy(plan, &from, &to, &copy, err));
+        if (!hf_strings_contain(&copy->sources, source))
+            HF_TRY(hf_strings_add(&copy->sources, source, err));
+    }
+    return HF_OK;
+}
+
+/* What is stored where a job stores it, goes where the job copies it. */
+static enum hf_status plan_copies(struct hf_session *session, struct hf_backup_plan *plan,
+                                  struct hf_error *err)
+{
+    const struct hf_config *config = session->config;
+
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct hf_backup_task *task = &plan->tasks[i];
+
+        for (size_t j = 0; j < config->job_count; j++) {
+            const struct hf_config_job *job = &config->jobs[j];
+
+            if (hf_strings_contain(&job->sources, task->source->name) &&
+                same_repository(job->repositories.items[0], task->repository))
+                HF_TRY(add_copies(session, job, task->source->name, plan, err));
+        }
+    }
+    return HF_OK;
 }
 
 /* One snapshot holds one source, and --name names one. */
@@ -169,8 +215,9 @@ enum hf_status hf_backup_plan_make(struct hf_session *session, struct hf_backup_
         struct hf_backup_task *task = &out->tasks[i];
 
         if (!task->repository)
-            task->repository = repository_of_source(session->config, task->source->name);
+            task->repository = hf_config_home(session->config, task->source->name);
         HF_TRY(hf_choose_repository(session, task->repository, &task->chosen, err));
     }
-    return check_names(out, err);
+    HF_TRY(check_names(out, err));
+    return session->args->given[HF_OPT_REPOSITORY] ? HF_OK : plan_copies(session, out, err);
 }

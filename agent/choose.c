@@ -89,8 +89,8 @@ static enum hf_status choose_bucket(struct hf_session *session, const char *url,
     return HF_OK;
 }
 
-static enum hf_status choose_named(struct hf_session *session, const char *name,
-                                   struct hf_chosen *out, struct hf_error *err)
+enum hf_status hf_choose_named(struct hf_session *session, const char *name, struct hf_chosen *out,
+                               struct hf_error *err)
 {
     const struct hf_config *config = session->config;
     const struct hf_config_repository *found = hf_config_repository(config, name);
@@ -130,9 +130,9 @@ enum hf_status hf_choose_repository(struct hf_session *session, const char *want
     const char *said = hf_args_value(session->args, HF_OPT_REPOSITORY);
 
     if (said)
-        return choose_named(session, said, out, err);
+        return hf_choose_named(session, said, out, err);
     if (wanted)
-        return choose_named(session, wanted, out, err);
+        return hf_choose_named(session, wanted, out, err);
     return choose_only(session->config, out, err);
 }
 
@@ -244,7 +244,18 @@ static enum hf_status find_identity(const struct hf_session *session,
     return HF_OK;
 }
 
-/* What a repository is opened with: an identity, or else a passphrase. */
+/* What is said of how a repository is opened: an identity, or else a passphrase; or nothing. */
+static enum hf_status find_credential(struct hf_session *session, const struct hf_chosen *chosen,
+                                      struct hf_secret **out_identity,
+                                      struct hf_secret **out_passphrase, struct hf_error *err)
+{
+    char what[WHAT_MAX];
+
+    passphrase_name(chosen, what);
+    HF_TRY(find_identity(session, chosen, out_identity, err));
+    return *out_identity ? HF_OK : find_passphrase(session, chosen, what, out_passphrase, err);
+}
+
 static enum hf_status choose_credential(struct hf_session *session, const struct hf_chosen *chosen,
                                         struct hf_secret **out_identity,
                                         struct hf_secret **out_passphrase, struct hf_error *err)
@@ -252,13 +263,22 @@ static enum hf_status choose_credential(struct hf_session *session, const struct
     char what[WHAT_MAX];
 
     passphrase_name(chosen, what);
-    HF_TRY(find_identity(session, chosen, out_identity, err));
-    if (*out_identity)
-        return HF_OK;
-    HF_TRY(find_passphrase(session, chosen, what, out_passphrase, err));
-    if (!*out_passphrase && hf_prompt_secret(what, out_passphrase, err) != HF_OK)
+    HF_TRY(find_credential(session, chosen, out_identity, out_passphrase, err));
+    if (!*out_identity && !*out_passphrase && hf_prompt_secret(what, out_passphrase, err) != HF_OK)
         return prompt_failed(err);
     return HF_OK;
+}
+
+enum hf_status hf_choose_replica_credential(struct hf_session *session,
+                                            const struct hf_chosen *replica,
+                                            const struct hf_chosen *original,
+                                            struct hf_secret **out_identity,
+                                            struct hf_secret **out_passphrase, struct hf_error *err)
+{
+    HF_TRY(find_credential(session, replica, out_identity, out_passphrase, err));
+    if (*out_identity || *out_passphrase)
+        return HF_OK;
+    return choose_credential(session, original, out_identity, out_passphrase, err);
 }
 
 static const char *fingerprint_of(const struct hf_session *session, const struct hf_chosen *chosen)

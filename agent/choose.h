@@ -23,6 +23,9 @@ struct hf_chosen {
 /* wanted: a name of the configuration where the command line has none, or NULL. */
 enum hf_status hf_choose_repository(struct hf_session *session, const char *wanted,
                                     struct hf_chosen *out, struct hf_error *err) HF_WARN_UNUSED;
+/* The repository that a person named, whatever --repository says. */
+enum hf_status hf_choose_named(struct hf_session *session, const char *name, struct hf_chosen *out,
+                               struct hf_error *err) HF_WARN_UNUSED;
 
 /* A passphrase for a repository that is made: asked for twice if it has to be. */
 enum hf_status hf_choose_new_passphrase(struct hf_session *session, const struct hf_chosen *chosen,
@@ -40,6 +43,14 @@ enum hf_status hf_choose_and_open(struct hf_session *session, struct hf_error *e
 /* A store that may have to be made, and becomes the one at hand. */
 enum hf_status hf_choose_make_store(struct hf_session *session, const struct hf_chosen *chosen,
                                     struct hf_error *err) HF_WARN_UNUSED;
+/* What a repository will be opened with that is made as a replica of original, which is open: what
+ * is said for it; else what opened the original. Both outputs are the caller's; one stays NULL. */
+enum hf_status hf_choose_replica_credential(struct hf_session *session,
+                                            const struct hf_chosen *replica,
+                                            const struct hf_chosen *original,
+                                            struct hf_secret **out_identity,
+                                            struct hf_secret **out_passphrase,
+                                            struct hf_error *err) HF_WARN_UNUSED;
 /* Another repository, beside the one at hand. */
 enum hf_status hf_choose_open_beside(struct hf_session *session, const struct hf_chosen *chosen,
                                      struct hf_opened **out, struct hf_error *err) HF_WARN_UNUSED;

@@ -2,9 +2,10 @@
 #include "agent/options.h"
 
 #define BIT HF_OPTION_BIT
-#define REPOSITORY                                                                                 \
-    (BIT(HF_OPT_REPOSITORY) | BIT(HF_OPT_PASSPHRASE_FILE) | BIT(HF_OPT_PASSPHRASE_COMMAND) |       \
-     BIT(HF_OPT_IDENTITY_FILE) | BIT(HF_OPT_FINGERPRINT) | BIT(HF_OPT_NO_CACHE))
+#define CREDENTIAL                                                                                 \
+    (BIT(HF_OPT_PASSPHRASE_FILE) | BIT(HF_OPT_PASSPHRASE_COMMAND) | BIT(HF_OPT_IDENTITY_FILE) |    \
+     BIT(HF_OPT_FINGERPRINT) | BIT(HF_OPT_NO_CACHE))
+#define REPOSITORY (BIT(HF_OPT_REPOSITORY) | CREDENTIAL)
 #define PARTS                                                                                      \
     (BIT(HF_OPT_DATABASE) | BIT(HF_OPT_SCHEMA) | BIT(HF_OPT_TABLE) | BIT(HF_OPT_LARGE_OBJECTS) |   \
      BIT(HF_OPT_NO_LARGE_OBJECTS))
@@ -19,10 +20,14 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
                   "it is not given otherwise. Nothing in the repository can be read without "
                   "it: keep a copy where you would still find it after losing this machine.\n\n"
                   "The fingerprint that is printed identifies the repository; put it into the "
-                  "configuration to refuse any other.",
-         .examples = "holdfast init --repository /var/lib/holdfast",
-         .options = BIT(HF_OPT_REPOSITORY) | BIT(HF_OPT_PASSPHRASE_FILE) |
-                    BIT(HF_OPT_PASSPHRASE_COMMAND) | BIT(HF_OPT_CIPHER)},
+                  "configuration to refuse any other.\n\n"
+                  "With --replica-of it gets the keys of another repository, and nothing else of "
+                  "it: it is opened with the same passphrases and identities, and \"holdfast "
+                  "copy\" moves snapshots between the two as they are sealed. A writer key of "
+                  "the other one is enough.",
+         .examples = "holdfast init --repository /var/lib/holdfast\n"
+                     "holdfast init --repository offsite --replica-of local",
+         .options = REPOSITORY | BIT(HF_OPT_CIPHER) | BIT(HF_OPT_REPLICA_OF)},
     [HF_COMMAND_BACKUP] =
         {.name = "backup",
          .operands = "[JOB|SOURCE|URL...]",
@@ -120,6 +125,26 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
                     BIT(HF_OPT_MEMORY) | BIT(HF_OPT_THREADS),
          .min_operands = 1,
          .max_operands = 1},
+    [HF_COMMAND_COPY] =
+        {.name = "copy",
+         .operands = "FROM TO [SNAPSHOT...]",
+         .summary = "Copy snapshots from one repository to another",
+         .about = "Copies what TO lacks of the snapshots that are named, or of all: sealed packs "
+                  "as they are, each hashed on its way, newest snapshots first. A snapshot "
+                  "appears in TO when all of it is there; proofs of checks and restores go along, "
+                  "and keys that were added or rotated in FROM. Nothing is opened, so a "
+                  "writer key is enough. A copy that was killed is gone on with by the next one."
+                  "\n\n"
+                  "TO must be a replica of FROM (\"holdfast init --replica-of\"), or the other "
+                  "way round. FROM and TO are names of the configuration, or places; options "
+                  "that say how a repository is opened count for both.\n\n"
+                  "Exits with 3 when snapshots could not be copied because something of them is "
+                  "damaged in FROM; all others were.",
+         .examples = "holdfast copy local offsite\n"
+                     "holdfast copy local /mnt/usb/holdfast app@latest",
+         .options = CREDENTIAL | BIT(HF_OPT_MEMORY) | BIT(HF_OPT_THREADS),
+         .min_operands = 2,
+         .max_operands = HF_OPERANDS_MAX},
     [HF_COMMAND_KEY_LIST] = {.name = "key list",
                              .operands = "",
                              .summary = "List the keys of a repository",

@@ -274,13 +274,7 @@ static enum hf_status read_job(const struct hf_fields_file *file, const char *na
     struct hf_config_job *job = &config->jobs[config->job_count++];
 
     HF_TRY(hf_text_copy(name, &job->name, err));
-    HF_TRY(hf_fields_read(file, value, job_fields, where, job, err));
-    if (job->repositories.count != 1)
-        return hf_fields_error(file, value, err,
-                               "\"repositories\" %s must name exactly one; give every repository "
-                               "a job of its own",
-                               where);
-    return HF_OK;
+    return hf_fields_read(file, value, job_fields, where, job, err);
 }
 
 static enum hf_status read_jobs(const struct hf_fields_file *file, const struct hf_yaml *value,

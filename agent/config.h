@@ -70,7 +70,7 @@ struct hf_config_source {
 struct hf_config_job {
     char *name;
     struct hf_strings sources;
-    struct hf_strings repositories; /* exactly one */
+    struct hf_strings repositories; /* at least one; what is stored in the first is copied on */
 };
 
 struct hf_config {
@@ -104,6 +104,9 @@ const struct hf_config_repository *hf_config_repository(const struct hf_config *
                                                         const char *name);
 const struct hf_config_source *hf_config_source(const struct hf_config *config, const char *name);
 const struct hf_config_job *hf_config_job(const struct hf_config *config, const char *name);
+/* The repository that the jobs of a source store it in; NULL when it is in none, or when they do
+ * not agree. */
+const char *hf_config_home(const struct hf_config *config, const char *source);
 
 void hf_config_source_done(struct hf_config_source *source);
 

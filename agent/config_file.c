@@ -114,3 +114,19 @@ const struct hf_config_job *hf_config_job(const struct hf_config *config, const 
     }
     return NULL;
 }
+
+const char *hf_config_home(const struct hf_config *config, const char *source)
+{
+    const char *found = NULL;
+
+    for (size_t i = 0; i < config->job_count; i++) {
+        const char *repository = config->jobs[i].repositories.items[0];
+
+        if (!hf_strings_contain(&config->jobs[i].sources, source))
+            continue;
+        if (found && strcmp(found, repository) != 0)
+            return NULL;
+        found = repository;
+    }
+    return found;
+}

@@ -127,6 +127,30 @@ static enum hf_status examples(struct hf_buf *out, const char *lines, struct hf_
     return HF_OK;
 }
 
+const struct hf_exit_code hf_exit_codes[] = {
+    {0, "done"},
+    {1, "failed"},
+    {2, "usage or configuration"},
+    {3, "the data is damaged or does not match"},
+    {4, "something needed is missing or not reachable"},
+    {5, "busy"},
+    {6, "backed up, but not copied to every repository"},
+    {0, NULL},
+};
+
+static enum hf_status exit_codes(struct hf_buf *out, struct hf_error *err)
+{
+    HF_AUTO(hf_buf) line = HF_BUF_INIT;
+    const char *text;
+
+    HF_TRY(hf_buf_append_str(&line, "Exit codes:", err));
+    for (const struct hf_exit_code *one = hf_exit_codes; one->text; one++)
+        HF_TRY(hf_buf_printf(&line, err, " %d %s%s", one->code, one->text, one[1].text ? ";" : ""));
+    HF_TRY(hf_buf_append(&line, ".", 1, err));
+    HF_TRY(hf_buf_cstr(&line, &text, err));
+    return wrap(out, text, 0, 0, err);
+}
+
 enum hf_status hf_help_program(struct hf_buf *out, struct hf_error *err)
 {
     HF_TRY(hf_buf_append_str(
@@ -137,12 +161,9 @@ enum hf_status hf_help_program(struct hf_buf *out, struct hf_error *err)
         err));
     HF_TRY(command_lines(out, NULL, err));
     HF_TRY(option_group(out, NULL, HF_GROUP_COMMON, err));
-    return hf_buf_append_str(
-        out,
-        "\n\"holdfast COMMAND --help\" tells more about a command.\n\n"
-        "Exit codes: 0 done; 1 failed; 2 usage or configuration; 3 the data is damaged\n"
-        "or does not match; 4 something needed is missing or not reachable; 5 busy.\n",
-        err);
+    HF_TRY(hf_buf_append_str(out, "\n\"holdfast COMMAND --help\" tells more about a command.\n\n",
+                             err));
+    return exit_codes(out, err);
 }
 
 enum hf_status hf_help_command(const struct hf_command *command, struct hf_buf *out,

@@ -20,4 +20,11 @@ enum hf_status hf_help_man(struct hf_buf *out, struct hf_error *err) HF_WARN_UNU
 /* A bash completion file. */
 enum hf_status hf_help_bash(struct hf_buf *out, struct hf_error *err) HF_WARN_UNUSED;
 
+/* What the program ends with, for the texts; NULL-ended. */
+struct hf_exit_code {
+    int code;
+    const char *text;
+};
+extern const struct hf_exit_code hf_exit_codes[];
+
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 
+#include <ctype.h>
 #include <string.h>
 
 /* When the commands last changed in a way that the page's readers should know. */
@@ -101,12 +102,16 @@ static enum hf_status environment(struct hf_buf *out, struct hf_error *err)
         "What libpq looks at, where the configuration says nothing.\n"
         ".SH FILES\n.TP\n\\fI./holdfast.yaml\\fR, \\fI/etc/holdfast/holdfast.yaml\\fR\n"
         "The configuration; the first that is there.\n"
-        ".SH \"EXIT STATUS\"\n"
-        ".TP\n0\nDone.\n.TP\n1\nFailed.\n.TP\n2\nUsage or configuration.\n"
-        ".TP\n3\nThe data is damaged or does not match.\n"
-        ".TP\n4\nSomething needed is missing or not reachable.\n"
-        ".TP\n5\nBusy.\n",
+        ".SH \"EXIT STATUS\"\n",
         err);
+}
+
+static enum hf_status exit_statuses(struct hf_buf *out, struct hf_error *err)
+{
+    for (const struct hf_exit_code *one = hf_exit_codes; one->text; one++)
+        HF_TRY(hf_buf_printf(out, err, ".TP\n%d\n%c%s.\n", one->code,
+                             toupper((unsigned char)one->text[0]), one->text + 1));
+    return HF_OK;
 }
 
 enum hf_status hf_help_man(struct hf_buf *out, struct hf_error *err)
@@ -131,5 +136,6 @@ enum hf_status hf_help_man(struct hf_buf *out, struct hf_error *err)
         "environment, it is asked for on the terminal.\n.SH \"COMMON OPTIONS\"\n",
         err));
     HF_TRY(options_of(out, NULL, HF_GROUP_COMMON, err));
-    return environment(out, err);
+    HF_TRY(environment(out, err));
+    return exit_statuses(out, err);
 }

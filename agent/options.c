@@ -102,6 +102,13 @@ static const struct hf_option options[HF_OPT_COUNT] = {
                        .help = "xchacha20-poly1305 (default), or aes-256-gcm, which every host "
                                "must then have in its CPU",
                        .words = "xchacha20-poly1305 aes-256-gcm"},
+    [HF_OPT_REPLICA_OF] = {.name = "replica-of",
+                           .takes = HF_TAKES_ONE,
+                           .group = HF_GROUP_COMMAND,
+                           .value = "NAME|PATH",
+                           .help = "With the keys of this repository, so that copies of it can "
+                                   "be taken",
+                           .completes = HF_COMPLETES_DIRECTORY},
     [HF_OPT_NAME] = {.name = "name",
                      .takes = HF_TAKES_ONE,
                      .group = HF_GROUP_COMMAND,

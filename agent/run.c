@@ -10,6 +10,7 @@ hf_run_fn *hf_run_find(enum hf_command_id id)
         [HF_COMMAND_SHOW] = hf_run_show,
         [HF_COMMAND_CHECK] = hf_run_check,
         [HF_COMMAND_EXPORT] = hf_run_export,
+        [HF_COMMAND_COPY] = hf_run_copy,
         [HF_COMMAND_KEY_LIST] = hf_run_key_list,
         [HF_COMMAND_KEY_ADD] = hf_run_key_add,
         [HF_COMMAND_KEY_REMOVE] = hf_run_key_remove,

@@ -2,6 +2,7 @@
 #include "agent/backup_plan.h"
 #include "agent/duration.h"
 #include "agent/kind.h"
+#include "agent/replicate.h"
 #include "agent/run.h"
 #include "agent/signals.h"
 #include "agent/snapshots.h"
@@ -133,19 +134,18 @@ static enum hf_status run_task(struct hf_session *session, const struct hf_backu
 }
 
 /* One source that fails does not keep the others from being backed up; an interrupt does. */
-enum hf_status hf_run_backup(struct hf_session *session, struct hf_error *err)
+static enum hf_status run_tasks(struct hf_session *session, const struct hf_backup_plan *plan,
+                                struct hf_error *err)
 {
-    __attribute__((cleanup(hf_backup_plan_auto))) struct hf_backup_plan plan = {.count = 0};
     enum hf_status first = HF_OK;
     size_t failed = 0;
 
-    HF_TRY(hf_backup_plan_make(session, &plan, err));
-    for (size_t i = 0; i < plan.count; i++) {
+    for (size_t i = 0; i < plan->count; i++) {
         struct hf_error one = HF_ERROR_INIT;
 
-        if (run_task(session, &plan.tasks[i], &one) == HF_OK)
+        if (run_task(session, &plan->tasks[i], &one) == HF_OK)
             continue;
-        if (plan.count == 1 || hf_signals_interrupted()) {
+        if (plan->count == 1 || hf_signals_interrupted()) {
             *err = one;
             return err->status;
         }
@@ -154,6 +154,71 @@ enum hf_status hf_run_backup(struct hf_session *session, struct hf_error *err)
         failed++;
     }
     if (failed > 0)
-        return hf_error_set(err, first, "%zu of %zu backups failed", failed, plan.count);
+        return hf_error_set(err, first, "%zu of %zu backups failed", failed, plan->count);
     return HF_OK;
+}
+
+static enum hf_status run_copy(struct hf_session *session, const struct hf_backup_copy *copy,
+                               struct hf_error *err)
+{
+    struct hf_opened *from, *to;
+    struct hf_replicate what = {.sources = &copy->sources};
+
+    HF_TRY(hf_session_new_work(session, err));
+    if (hf_choose_open_beside(session, &copy->from, &from, err) != HF_OK ||
+        hf_choose_open_beside(session, &copy->to, &to, err) != HF_OK) {
+        hf_replicate_report_failed(session, copy->from.name, copy->to.name, err);
+        return hf_error_prefix(err, "copy from %s to %s", copy->from.name, copy->to.name);
+    }
+    what.from = from;
+    what.to = to;
+    return hf_replicate(session, &what, err);
+}
+
+/* What is in the first repository is safe there; that it is not elsewhere yet is for a person to
+ * know, and for the next run to do. */
+static enum hf_status run_copies(struct hf_session *session, const struct hf_backup_plan *plan,
+                                 struct hf_error *err)
+{
+    size_t failed = 0;
+
+    for (size_t i = 0; i < plan->copy_count; i++) {
+        struct hf_error one = HF_ERROR_INIT;
+
+        if (run_copy(session, &plan->copies[i], &one) == HF_OK)
+            continue;
+        if (hf_signals_interrupted()) {
+            *err = one;
+            return err->status;
+        }
+        hf_output_error(session->output, &one);
+        failed++;
+    }
+    if (failed > 0)
+        return hf_error_set(err, HF_PARTIAL,
+                            "%zu of %zu copies to other repositories failed; the next run copies "
+                            "what is missing there",
+                            failed, plan->copy_count);
+    return HF_OK;
+}
+
+/* Copies are made whatever became of the backups: they also bring what earlier ones could not. */
+enum hf_status hf_run_backup(struct hf_session *session, struct hf_error *err)
+{
+    __attribute__((cleanup(hf_backup_plan_auto))) struct hf_backup_plan plan = {.count = 0};
+    struct hf_error copies = HF_ERROR_INIT;
+    enum hf_status status;
+
+    HF_TRY(hf_backup_plan_make(session, &plan, err));
+    status = run_tasks(session, &plan, err);
+    if (hf_signals_interrupted() || plan.copy_count == 0)
+        return status;
+    if (run_copies(session, &plan, &copies) == HF_OK)
+        return status;
+    if (status != HF_OK && !hf_signals_interrupted()) {
+        hf_output_error(session->output, &copies);
+        return status;
+    }
+    *err = copies;
+    return err->status;
 }

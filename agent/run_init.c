@@ -1,6 +1,7 @@
 /* holdfast init */
 #include "agent/choose.h"
 #include "agent/run.h"
+#include "storage/repository/replica.h"
 
 #include <string.h>
 
@@ -34,37 +35,97 @@ static enum hf_status try_store(struct hf_session *session, struct hf_error *err
     return HF_OK;
 }
 
-static void report(struct hf_session *session, const struct hf_chosen *chosen)
+/* What has a meaning with or without --replica-of only. */
+static enum hf_status check_options(const struct hf_args *args, struct hf_error *err)
 {
-    const char *fingerprint = hf_repo_fingerprint(session->at_hand->repo);
+    static const enum hf_option_id replicas[] = {HF_OPT_IDENTITY_FILE, HF_OPT_FINGERPRINT};
+    bool replica = args->given[HF_OPT_REPLICA_OF] > 0;
 
-    hf_output_event(session->output, "init",
-                    json_pack("{s:s, s:s, s:s}", "repository", chosen->place, "id",
-                              hf_repo_id(session->at_hand->repo), "fingerprint", fingerprint));
-    hf_output_news(session->output,
-                   "made repository %s in %s\n"
-                   "fingerprint %s\n"
-                   "Without its passphrase nothing in it can be read: keep a copy elsewhere.\n",
-                   hf_repo_id(session->at_hand->repo), chosen->place, fingerprint);
+    if (replica && args->given[HF_OPT_CIPHER])
+        return hf_error_set(err, HF_USAGE,
+                            "--cipher and --replica-of cannot be given together: a replica has "
+                            "the cipher of its original");
+    for (size_t i = 0; i < sizeof replicas / sizeof *replicas; i++)
+        if (!replica && args->given[replicas[i]])
+            return hf_error_set(err, HF_USAGE, "--%s goes with --replica-of only",
+                                hf_option(replicas[i])->name);
+    return HF_OK;
 }
 
-enum hf_status hf_run_init(struct hf_session *session, struct hf_error *err)
+static void report(struct hf_session *session, const struct hf_chosen *chosen,
+                   const struct hf_opened *original)
+{
+    struct hf_repo *repo = session->at_hand->repo;
+
+    hf_output_event(session->output, "init",
+                    json_pack("{s:s, s:s, s:s, s:s?}", "repository", chosen->place, "id",
+                              hf_repo_id(repo), "fingerprint", hf_repo_fingerprint(repo),
+                              "replica_of", original ? original->place : NULL));
+    hf_output_news(session->output, "made repository %s in %s\nfingerprint %s\n", hf_repo_id(repo),
+                   chosen->place, hf_repo_fingerprint(repo));
+    if (original)
+        hf_output_news(session->output,
+                       "It has the keys of %s, and no snapshot yet: \"holdfast copy\" brings "
+                       "them.\n",
+                       original->title);
+    else
+        hf_output_news(session->output, "Without its passphrase nothing in it can be read: keep a "
+                                        "copy elsewhere.\n");
+}
+
+/* What is made is opened again, so that what is reported is known to open. */
+static enum hf_status init_new(struct hf_session *session, const struct hf_chosen *chosen,
+                               struct hf_error *err)
 {
     struct hf_repo_options options = {.kdf_ops = 0};
     struct hf_credential credential = {.passphrase = NULL};
     HF_AUTO_PTR(hf_secret) passphrase = NULL;
-    struct hf_chosen chosen;
 
     HF_TRY(read_cipher(session->args, &options.cipher, err));
-    HF_TRY(hf_choose_repository(session, NULL, &chosen, err));
-    HF_TRY(hf_choose_new_passphrase(session, &chosen, &passphrase, err));
+    HF_TRY(hf_choose_new_passphrase(session, chosen, &passphrase, err));
     credential.passphrase = passphrase;
-    HF_TRY(hf_choose_make_store(session, &chosen, err));
+    HF_TRY(hf_choose_make_store(session, chosen, err));
     if (try_store(session, err) != HF_OK ||
         hf_repo_init(session->at_hand->store, &options, &credential, err) != HF_OK ||
-        /* Opened again, so that what is reported as made is known to open. */
         hf_repo_open(session->at_hand->store, &credential, &session->at_hand->repo, err) != HF_OK)
         return hf_session_name_repository(session, err);
-    report(session, &chosen);
+    report(session, chosen, NULL);
     return HF_OK;
+}
+
+static enum hf_status init_replica(struct hf_session *session, const struct hf_chosen *chosen,
+                                   const char *name, struct hf_error *err)
+{
+    HF_AUTO_PTR(hf_secret) identity = NULL;
+    HF_AUTO_PTR(hf_secret) passphrase = NULL;
+    struct hf_credential credential = {.passphrase = NULL};
+    struct hf_opened *original;
+    struct hf_chosen from;
+
+    HF_TRY(hf_choose_named(session, name, &from, err));
+    if (strcmp(from.place, chosen->place) == 0)
+        return hf_error_set(err, HF_USAGE, "a repository is no replica of itself: %s",
+                            chosen->place);
+    HF_TRY(hf_choose_open_beside(session, &from, &original, err));
+    HF_TRY(hf_choose_replica_credential(session, chosen, &from, &identity, &passphrase, err));
+    credential.identity = identity;
+    credential.passphrase = passphrase;
+    HF_TRY(hf_choose_make_store(session, chosen, err));
+    if (try_store(session, err) != HF_OK ||
+        hf_replica_init(original->repo, session->at_hand->store, &credential, err) != HF_OK ||
+        hf_repo_open(session->at_hand->store, &credential, &session->at_hand->repo, err) != HF_OK)
+        return hf_session_name_repository(session, err);
+    report(session, chosen, original);
+    return HF_OK;
+}
+
+enum hf_status hf_run_init(struct hf_session *session, struct hf_error *err)
+{
+    const char *original = hf_args_value(session->args, HF_OPT_REPLICA_OF);
+    struct hf_chosen chosen;
+
+    HF_TRY(check_options(session->args, err));
+    HF_TRY(hf_choose_repository(session, NULL, &chosen, err));
+    return original ? init_replica(session, &chosen, original, err)
+                    : init_new(session, &chosen, err);
 }

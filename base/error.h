@@ -35,7 +35,8 @@
     X(HF_MISMATCH, 3, false, "does not match")                                                     \
     X(HF_UNREACHABLE, 4, true, "not reachable")                                                    \
     X(HF_MISSING, 4, false, "something needed is missing")                                         \
-    X(HF_BUSY, 5, true, "busy")
+    X(HF_BUSY, 5, true, "busy")                                                                    \
+    X(HF_PARTIAL, 6, true, "done in part")
 
 enum hf_status {
 #define X(kind, exit_code, retryable, words) kind,

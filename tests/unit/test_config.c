@@ -244,8 +244,7 @@ static void parse_bad_files_says_what_and_where(void **state)
         {SOURCE REPOSITORY "jobs: {nightly: {sources: [app, app], repositories: [local]}}\n",
          "c.yaml:3:33: source \"app\" is named twice in job \"nightly\""},
         {SOURCE REPOSITORY "jobs: {nightly: {sources: [app], repositories: [local, x]}}\n",
-         "c.yaml:3:17: \"repositories\" in job \"nightly\" must name exactly one; give every "
-         "repository a job of its own"},
+         "c.yaml:3:56: unknown repository \"x\" in job \"nightly\""},
         {SOURCE REPOSITORY "jobs: {app: {sources: [app], repositories: [local]}}\n",
          "c.yaml:3:13: job \"app\" has the name of a source; give it another one"},
     };
