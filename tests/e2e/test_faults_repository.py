@@ -57,25 +57,48 @@ class RepositoryFaults(TestCase):
             self.assertEqual(0o700 if path.is_dir() else 0o600, mode, path)
 
     @unittest.skipIf(os.getuid() != 0, "mounting needs root")
-    def test_read_only_and_full_disk(self):
-        mount = self.folder / "disk"
-        mount.mkdir()
-        run(["mount", "-t", "tmpfs", "-o", "size=8m", "holdfast-test", mount])
-        self.addCleanup(run, ["umount", "-l", mount])
+    def test_full_disk_next_run_uses_what_the_failed_one_stored(self):
+        self.server.create("large")
+        self.addCleanup(self.server.drop, "large")
+        # Some 40 MB stored: two packs and a half. With little memory they are written one by one,
+        # so that the first is there whole when the second finds the disk full.
+        self.server.psql("large", """
+            CREATE TABLE t AS SELECT i, decode(md5(i::text) || md5((-i)::text), 'hex') AS b
+            FROM generate_series(1, 900000) i""")
+        mount = self.mount("size=26m")
         repo = mount / "repo"
         self.init(repo)
-        self.backup(self.server.url("app"), repo=repo, expect=FAILED, says=["no space left"])
+        backup = ("--memory", "128MiB", "--json")
+        self.backup(self.server.url("large"), *backup, repo=repo, expect=FAILED, says=["no space left"])
         self.assertEqual([], self.snapshots(repo=repo))
-        # With more room the next run is whole.
+        packs = {p.name: p.stat().st_size for p in (repo / "packs").rglob("*") if p.is_file()}
+        self.assertEqual([True], [size > 15 << 20 for size in packs.values()], packs)
         run(["mount", "-o", "remount,size=200m", mount])
-        self.backup(self.server.url("app"), repo=repo)
+        done = self.backup(self.server.url("large"), *backup, repo=repo).events[-1]
+        self.assertEqual(1, done["adopted_packs"])
+        self.assertLess(done["new_bytes"], done["read_bytes"] - (20 << 20))
+        self.assertLessEqual(packs.keys(), {p.name for p in (repo / "packs").rglob("*")})
         self.hf("check", "--read-data", repo=repo)
 
+    @unittest.skipIf(os.getuid() != 0, "mounting needs root")
+    def test_read_only_disk(self):
+        mount = self.mount("size=200m")
+        repo = mount / "repo"
+        self.init(repo)
+        self.backup(self.server.url("app"), repo=repo)
         run(["mount", "-o", "remount,ro", mount])
         self.hf("list", repo=repo)
         self.backup(self.server.url("app"), repo=repo, expect=FAILED, says=["read-only"])
         self.restore("app@latest", self.server.url("back"), repo=repo)
         self.server.drop("back")
+
+    def mount(self, options):
+        """A disk of its own."""
+        mount = self.folder / "disk"
+        mount.mkdir()
+        run(["mount", "-t", "tmpfs", "-o", options, "holdfast-test", mount])
+        self.addCleanup(run, ["umount", "-l", mount])
+        return mount
 
     def test_two_backups_at_once(self):
         self.init()
