@@ -91,7 +91,9 @@ void hf_index_object_done(struct hf_index_object *object);
 /* Takes the object over on success. */
 enum hf_status hf_index_add_object(struct hf_index *index, struct hf_index_object *object,
                                    struct hf_error *err) HF_WARN_UNUSED;
-/* Removes an object from the store and from the list; the last of the list takes its place. */
+/* Takes an object off the list; the last of the list takes its place. */
+void hf_index_forget_object(struct hf_index *index, size_t at);
+/* Removes it from the store as well. */
 enum hf_status hf_index_remove_object(struct hf_index *index, struct hf_repo *repo, size_t at,
                                       struct hf_error *err) HF_WARN_UNUSED;
 

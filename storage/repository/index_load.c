@@ -32,12 +32,17 @@ enum hf_status hf_index_add_object(struct hf_index *index, struct hf_index_objec
     return HF_OK;
 }
 
+void hf_index_forget_object(struct hf_index *index, size_t at)
+{
+    hf_index_object_done(&index->objects[at]);
+    index->objects[at] = index->objects[--index->object_count];
+}
+
 enum hf_status hf_index_remove_object(struct hf_index *index, struct hf_repo *repo, size_t at,
                                       struct hf_error *err)
 {
     HF_TRY(hf_store_delete(repo->store, index->objects[at].key, err));
-    hf_index_object_done(&index->objects[at]);
-    index->objects[at] = index->objects[--index->object_count];
+    hf_index_forget_object(index, at);
     return HF_OK;
 }
 

@@ -203,8 +203,7 @@ static enum hf_status forget_gone(struct hf_index *index, struct hf_repo *repo,
         const char *key = index->objects[i].key;
         if (keys.count > 0 && bsearch(&key, keys.items, keys.count, sizeof *keys.items, by_key))
             continue;
-        hf_index_object_done(&index->objects[i]);
-        index->objects[i] = index->objects[--index->object_count];
+        hf_index_forget_object(index, i);
     }
     return HF_OK;
 }
@@ -285,13 +284,28 @@ static enum hf_status write_merged(struct merge *merge, size_t count, struct hf_
     return status;
 }
 
-/* From the end, where one that leaves does not move those that are still to go. */
+/* In few requests, where the store can. Which of them went when that failed, the next backup sees.
+ */
+static enum hf_status remove_first(struct merge *merge, size_t count, struct hf_error *err)
+{
+    HF_AUTO_FREE const char **keys = calloc(count, sizeof *keys);
+    if (!keys)
+        return hf_error_memory(err);
+    for (size_t i = 0; i < count; i++)
+        keys[i] = merge->index->objects[i].key;
+    HF_TRY(hf_lease_check(merge->lease, err));
+    HF_TRY(hf_store_delete_many(merge->repo->store, keys, count, err));
+    merge->done->removed += count;
+    /* From the end, where one that leaves does not move those that are still to go. */
+    while (count > 0)
+        hf_index_forget_object(merge->index, --count);
+    return HF_OK;
+}
+
 static enum hf_status merge_first(struct merge *merge, size_t count, struct hf_error *err)
 {
     HF_TRY(write_merged(merge, count, err));
-    while (count > 0)
-        HF_TRY(remove_object(merge, --count, err));
-    return HF_OK;
+    return remove_first(merge, count, err);
 }
 
 static enum hf_status run(struct merge *merge, struct hf_error *err)

@@ -12,6 +12,7 @@ foreach(version 13 14 15 16 17 18)
 endforeach()
 
 file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/e2e/test_*.py)
+list(FILTER sources EXCLUDE REGEX "/test_requests.py$") # below
 foreach(source ${sources})
   get_filename_component(name ${source} NAME_WE)
   string(REPLACE "test_" "e2e-" name ${name})
@@ -46,3 +47,12 @@ hf_store_conforms(swift swift weak=1)
 hf_store_conforms(ceph ceph)
 hf_store_conforms(ceph-tls ceph use=tls unsigned=1)
 hf_store_conforms(ceph-host ceph use=host style=virtual)
+
+# Requests are counted before S3 servers.
+foreach(server ceph swift)
+  add_test(NAME e2e-requests-${server} COMMAND /usr/bin/python3
+    ${CMAKE_CURRENT_SOURCE_DIR}/e2e/test_requests.py)
+  set_tests_properties(e2e-requests-${server} PROPERTIES LABELS e2e TIMEOUT 900
+    FIXTURES_REQUIRED "servers;${server}" SKIP_RETURN_CODE ${skip}
+    ENVIRONMENT "HOLDFAST_BUILD=${CMAKE_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1;HOLDFAST_TEST_S3=${CMAKE_BINARY_DIR}/servers/${server}/settings")
+endforeach()
