@@ -366,3 +366,8 @@ enum hf_status hf_args_large_objects(const struct hf_args *args, enum hf_large_o
     *out = yes ? HF_LARGE_OBJECTS_YES : no ? HF_LARGE_OBJECTS_NO : HF_LARGE_OBJECTS_DEFAULT;
     return HF_OK;
 }
+
+struct hf_strings hf_args_patterns(const struct hf_args *args)
+{
+    return args->values[args->given[HF_OPT_MATCH] > 0 ? HF_OPT_MATCH : HF_OPT_PATH];
+}

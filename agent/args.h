@@ -51,4 +51,7 @@ enum hf_status hf_args_size(const struct hf_args *args, enum hf_option_id id, ui
 enum hf_status hf_args_large_objects(const struct hf_args *args, enum hf_large_objects *out,
                                      struct hf_error *err) HF_WARN_UNUSED;
 
+/* Of keys (--match) or paths (--path): a kind takes one of the two. Borrowed. */
+struct hf_strings hf_args_patterns(const struct hf_args *args);
+
 #endif

@@ -72,7 +72,7 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
          .examples = "holdfast restore app@latest --to app_restored\n"
                      "holdfast restore app@2026-11-21 --to postgresql://admin@db2/app --jobs 4\n"
                      "holdfast restore app@latest --to app_orders --table 'public.orders*'",
-         .options = REPOSITORY | PARTS | BIT(HF_OPT_TO) | BIT(HF_OPT_REPLACE) |
+         .options = REPOSITORY | PARTS | BIT(HF_OPT_MATCH) | BIT(HF_OPT_TO) | BIT(HF_OPT_REPLACE) |
                     BIT(HF_OPT_NO_OWNER) | BIT(HF_OPT_NO_ACL) | BIT(HF_OPT_NO_COMPARE) |
                     BIT(HF_OPT_PATH) | BIT(HF_OPT_NUMERIC_OWNER) | BIT(HF_OPT_BIN_DIR) |
                     BIT(HF_OPT_JOBS) | BIT(HF_OPT_MEMORY) | BIT(HF_OPT_THREADS),
@@ -121,8 +121,8 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
          .examples = "holdfast export app@latest | psql -v ON_ERROR_STOP=1 -d empty_database\n"
                      "holdfast export server@latest | psql -v ON_ERROR_STOP=1 -d postgres",
          .options = REPOSITORY | PARTS | BIT(HF_OPT_NO_OWNER) | BIT(HF_OPT_NO_ACL) |
-                    BIT(HF_OPT_PATH) | BIT(HF_OPT_BIN_DIR) | BIT(HF_OPT_OUTPUT) |
-                    BIT(HF_OPT_MEMORY) | BIT(HF_OPT_THREADS),
+                    BIT(HF_OPT_MATCH) | BIT(HF_OPT_PATH) | BIT(HF_OPT_BIN_DIR) |
+                    BIT(HF_OPT_OUTPUT) | BIT(HF_OPT_MEMORY) | BIT(HF_OPT_THREADS),
          .min_operands = 1,
          .max_operands = 1},
     [HF_COMMAND_COPY] =

@@ -10,6 +10,7 @@
 #include "agent/secret_spec.h"
 #include "agent/substitute.h"
 #include "formats/postgres/postgres.h"
+#include "formats/redis/redis.h"
 #include "formats/volume/volume.h"
 
 #include <stddef.h>
@@ -56,6 +57,11 @@ struct hf_config_postgres {
     struct hf_secret_spec password; /* of the server */
 };
 
+struct hf_config_redis {
+    struct hf_redis_config config; /* without the passwords */
+    struct hf_secret_spec password, sentinel_password;
+};
+
 struct hf_kind; /* agent/kind.h */
 
 struct hf_config_source {
@@ -63,6 +69,7 @@ struct hf_config_source {
     const struct hf_kind *kind; /* which member of as is meant; NULL: nothing was read yet */
     union {                     /* each begins with what formats/ takes */
         struct hf_config_postgres postgres;
+        struct hf_config_redis redis;
         struct hf_volume_config volume;
     } as;
 };

@@ -63,6 +63,7 @@ struct hf_kind {
 };
 
 extern const struct hf_kind hf_kind_postgres;
+extern const struct hf_kind hf_kind_redis;
 extern const struct hf_kind hf_kind_volume;
 
 enum { HF_KINDS_MAX = 8, HF_KIND_LIST = 200 };

@@ -16,7 +16,7 @@ static enum hf_status write_plain(struct hf_session *session, const struct hf_sn
                                          .no_acl = args->given[HF_OPT_NO_ACL] > 0,
                                          .schemas = args->values[HF_OPT_SCHEMA],
                                          .tables = args->values[HF_OPT_TABLE],
-                                         .patterns = args->values[HF_OPT_PATH],
+                                         .patterns = hf_args_patterns(args),
                                          .database = hf_args_value(args, HF_OPT_DATABASE)};
     struct hf_work work = {.cancel = session->cancel,
                            .observer = hf_output_observer(session->output)};

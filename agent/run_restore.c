@@ -31,7 +31,7 @@ static enum hf_status restore_options(const struct hf_session *session, const ch
                                        .no_compare = args->given[HF_OPT_NO_COMPARE] > 0,
                                        .schemas = args->values[HF_OPT_SCHEMA],
                                        .tables = args->values[HF_OPT_TABLE],
-                                       .patterns = args->values[HF_OPT_PATH],
+                                       .patterns = hf_args_patterns(args),
                                        .numeric_owner = args->given[HF_OPT_NUMERIC_OWNER] > 0,
                                        .database = hf_args_value(args, HF_OPT_DATABASE)};
     return hf_args_large_objects(args, &out->large_objects, err);

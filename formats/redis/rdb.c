@@ -227,13 +227,39 @@ static enum hf_status begin_value(struct hf_rdb *rdb, struct hf_error *err)
 {
     const char *program = hf_rdb_type_program(rdb->flavour, rdb->key.type);
 
-    rdb->key.text = rdb->text.data ? rdb->text.data : (const uint8_t *)"";
-    rdb->key.len = rdb->text.len;
     if (rdb->handler->key)
         HF_TRY(rdb->handler->key(rdb->handler->ctx, &rdb->key, err));
     rdb->phase = HF_RDB_IN_VALUE;
-    hf_rdb_walk_begin(&rdb->walk, program, rdb->handler->visitor, rdb->handler->ctx);
+    hf_rdb_walk_begin(&rdb->walk, program, rdb->handler->visitor, rdb->handler->visitor_ctx);
     return HF_OK;
+}
+
+enum hf_status hf_rdb_begin_value(struct hf_rdb *rdb, const struct hf_rdb_key *key,
+                                  struct hf_error *err)
+{
+    if (!hf_rdb_type_program(rdb->flavour, key->type))
+        return hf_error_set(err, HF_UNSUPPORTED,
+                            "a key is of type %u, which this version of holdfast does not know",
+                            key->type);
+    rdb->key = *key;
+    rdb->single = true;
+    rdb->carried = 0;
+    return begin_value(rdb, err);
+}
+
+enum hf_status hf_rdb_end_value(struct hf_rdb *rdb, struct hf_error *err)
+{
+    if (rdb->phase != HF_RDB_AT_OPCODE || rdb->carried > 0)
+        return hf_error_set(err, HF_DAMAGED, "a value ends in its middle");
+    rdb->single = false;
+    return HF_OK;
+}
+
+static enum hf_status end_key(struct hf_rdb *rdb, struct hf_error *err)
+{
+    rdb->key.text = rdb->text.data ? rdb->text.data : (const uint8_t *)"";
+    rdb->key.len = rdb->text.len;
+    return begin_value(rdb, err);
 }
 
 static enum hf_status end_value(struct hf_rdb *rdb, struct hf_error *err)
@@ -249,6 +275,8 @@ static enum hf_status begin_item(struct hf_rdb *rdb, uint8_t opcode, struct hf_e
     const char *program = type ? "s" : hf_rdb_opcode_program(rdb->flavour, opcode);
 
     rdb->opcode = opcode;
+    if (rdb->single)
+        return hf_error_set(err, HF_DAMAGED, "a value is longer than its type allows");
     if (!program || (rdb->records && opcode == HF_RDB_EOF))
         return begin_rest(rdb, err);
     if (opcode == HF_RDB_EOF && rdb->version < 5) { /* no checksum yet */
@@ -271,7 +299,7 @@ static enum hf_status go_on(struct hf_rdb *rdb, const uint8_t *data, size_t len,
     HF_TRY(hf_rdb_walk_feed(&rdb->walk, data, len, out_used, err));
     ended = hf_rdb_walk_ended(&rdb->walk);
     if (rdb->phase == HF_RDB_IN_KEY)
-        return ended ? begin_value(rdb, err) : HF_OK;
+        return ended ? end_key(rdb, err) : HF_OK;
     if (rdb->phase == HF_RDB_IN_VALUE) {
         if (*out_used > 0 && rdb->handler->value)
             HF_TRY(rdb->handler->value(rdb->handler->ctx, data, *out_used, err));

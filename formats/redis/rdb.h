@@ -59,6 +59,7 @@ struct hf_rdb_handler {
                            struct hf_error *err);
     /* Told of what is in values, as the bytes are passed over. */
     const struct hf_rdb_visitor *visitor;
+    void *visitor_ctx;
 };
 
 enum hf_rdb_phase {
@@ -75,6 +76,7 @@ struct hf_rdb {
     const struct hf_rdb_handler *handler; /* borrowed */
     enum hf_rdb_phase phase;
     bool records; /* neither header nor end are expected */
+    bool single;  /* nothing may follow the value */
     unsigned version;
     enum hf_rdb_flavour flavour;
     struct hf_rdb_key key; /* of the next key, as far as it is known; database always */
@@ -110,6 +112,11 @@ static inline void hf_rdb_auto(struct hf_rdb *rdb)
 
 enum hf_status hf_rdb_feed(struct hf_rdb *rdb, const void *data, size_t len,
                            struct hf_error *err) HF_WARN_UNUSED;
+/* In a reader of records: what is fed next is the value of a key alone, whose type is known
+ * (HF_UNSUPPORTED if not); then its end. */
+enum hf_status hf_rdb_begin_value(struct hf_rdb *rdb, const struct hf_rdb_key *key,
+                                  struct hf_error *err) HF_WARN_UNUSED;
+enum hf_status hf_rdb_end_value(struct hf_rdb *rdb, struct hf_error *err) HF_WARN_UNUSED;
 /* No more bytes. HF_DAMAGED when it should go on, or the checksum differs. *out_checked: it had a
  * checksum that could be checked (a server can be told to write none; that of a rest of an unknown
  * version may be elsewhere). */

@@ -1,19 +1,18 @@
 /*
  * Redis 6.2 to 8 and Valkey 7.2 to 9 as a source.
  *
- * Streams of a snapshot (N: a number from 0000; S: the shard, 0 but for a cluster; D: the logical
- * database):
+ * Streams of a snapshot (S: the shard, 0 but for a cluster; D: the logical database; N: a number
+ * from 0000, counted over the shard):
  *
- *   S/head           the RDB's first 9 bytes, then functions and whatever else is no key, as sent
- *   S/keys/D/held    keys of low hash, ordered by hash: the same keys make the same bytes
- *   S/keys/D/passed  the others, as they came
- *   S/keys/D/big/N   one key too large to be held in memory
- *   S/hints/D/held   access hints (LRU, LFU) of the keys in the stream of the same name, where any
- *   S/rest           what could not be understood, to the end, without the checksum
+ *   S/head        the RDB's first 9 bytes, then functions and whatever else came before the keys
+ * and is none, as sent; without the aux fields, which are in the properties S/keys/D/N    keys.
+ * attrs {"order": "hash"}: held in memory and put in order, so that the same keys make the same
+ * bytes; {"order": "server"}: as they came S/hints/D/N   access hints (LRU, LFU) of the keys in the
+ * stream of that number, where there are S/big/D/N     one key too large to be held; its hint is in
+ * attrs ("idle" or "freq") S/tail        what came behind the first key and is none S/rest what
+ * could not be understood, to the end, without end and checksum
  *
- * A key is written as RDB does it: expiry (opcode 252) where it has one, type, key, value; never
- * SELECTDB, and the key's text uncompressed (record.h). attrs: rdb.h's flavour is in the
- * properties. Manifest properties: formats/redis/tally.h.
+ * How a key is written: record.h. Manifest properties: tally.h.
  */
 #ifndef HF_REDIS_H
 #define HF_REDIS_H
@@ -50,6 +49,7 @@ struct hf_redis_config {
     bool tls_insecure; /* any certificate will do */
     char *tls_ca, *tls_cert, *tls_key, *tls_name;
     int database; /* to restore into; -1: as it was */
+    char *file;   /* an .rdb file to restore into, instead of a server */
     enum hf_redis_way way;
     uint64_t order_memory;    /* bytes of keys held to be put in order; 0: HF_REDIS_ORDER_MEMORY */
     unsigned connect_timeout; /* seconds; 0: 30 */

@@ -1,4 +1,7 @@
-#include "formats/redis/redis.h"
+#include "formats/redis/capture.h"
+#include "formats/redis/doctor.h"
+#include "formats/redis/export.h"
+#include "formats/redis/restore.h"
 
 #include <stdlib.h>
 
@@ -9,8 +12,9 @@ void hf_redis_config_init(struct hf_redis_config *config)
 
 void hf_redis_config_done(struct hf_redis_config *config)
 {
-    char *const texts[] = {config->socket, config->master,   config->user,    config->sentinel_user,
-                           config->tls_ca, config->tls_cert, config->tls_key, config->tls_name};
+    char *const texts[] = {config->socket,        config->master,  config->user,
+                           config->sentinel_user, config->file,    config->tls_ca,
+                           config->tls_cert,      config->tls_key, config->tls_name};
 
     hf_strings_free(&config->hosts);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
@@ -18,3 +22,11 @@ void hf_redis_config_done(struct hf_redis_config *config)
     hf_secret_free(config->password);
     hf_secret_free(config->sentinel_password);
 }
+
+const struct hf_source_kind hf_redis_source = {
+    .name = "redis",
+    .capture = hf_redis_capture,
+    .restore = hf_redis_restore,
+    .export = hf_redis_export,
+    .doctor = hf_redis_doctor,
+};

@@ -50,8 +50,12 @@ static enum hf_status on_text(void *ctx, const uint8_t *data, size_t len, bool l
 static enum hf_status read_pieces(const uint8_t *data, size_t size, size_t piece, struct told *told)
 {
     static const struct hf_rdb_visitor visitor = {.text = on_text};
-    const struct hf_rdb_handler handler = {
-        .ctx = told, .key = on_key, .value = on_value, .rest = on_rest, .visitor = &visitor};
+    const struct hf_rdb_handler handler = {.ctx = told,
+                                           .key = on_key,
+                                           .value = on_value,
+                                           .rest = on_rest,
+                                           .visitor = &visitor,
+                                           .visitor_ctx = told};
     struct hf_error err = HF_ERROR_INIT;
     HF_AUTO(hf_rdb) rdb;
     bool checked;

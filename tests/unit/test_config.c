@@ -205,7 +205,7 @@ static void parse_bad_files_says_what_and_where(void **state)
          "c.yaml:1:30: \"path\" in repository \"local\": the environment has no NOWHERE; set it, "
          "or write ${NOWHERE:-default}"},
         {"sources: {app: {}}\n",
-         "c.yaml:1:16: one of \"postgres\" and \"volume\" is missing in source \"app\""},
+         "c.yaml:1:16: one of \"postgres\", \"redis\" and \"volume\" is missing in source \"app\""},
         {"sources: {app: {postgresql: {}}}\n",
          "c.yaml:1:17: unknown key \"postgresql\" in source \"app\"; did you mean \"postgres\"?"},
         {"sources: {app: {postgres: {host: db}}}\n",
