@@ -162,6 +162,7 @@ struct analyzer {
     PGresult *relations; /* only read by the threads */
     pthread_mutex_t lock;
     int next;
+    struct hf_strings failures; /* why some have no statistics */
 };
 
 static const char *take_relation(struct analyzer *a)
@@ -175,6 +176,28 @@ static const char *take_relation(struct analyzer *a)
     return name;
 }
 
+/* Rows are not worth less without statistics: what the server says is kept, for a note. */
+static enum hf_status analyze(struct analyzer *a, struct hf_pg *pg, const char *name,
+                              struct hf_error *err)
+{
+    struct hf_error cause = HF_ERROR_INIT;
+    HF_AUTO_FREE char *text = NULL;
+    enum hf_status status;
+
+    if (hf_pg_runf(pg, &cause, "ANALYZE %s", name) == HF_OK)
+        return HF_OK;
+    if (cause.status == HF_UNREACHABLE || cause.status == HF_CANCELLED ||
+        cause.status == HF_NO_MEMORY) {
+        *err = cause;
+        return cause.status;
+    }
+    HF_TRY(hf_text_format(&text, err, "%s has no statistics: %s", name, cause.text));
+    (void)pthread_mutex_lock(&a->lock);
+    status = hf_strings_add(&a->failures, text, err);
+    (void)pthread_mutex_unlock(&a->lock);
+    return status;
+}
+
 static enum hf_status run_analyzer(void *arg, size_t index, struct hf_error *err)
 {
     struct analyzer *a = arg;
@@ -184,10 +207,11 @@ static enum hf_status run_analyzer(void *arg, size_t index, struct hf_error *err
     (void)index;
     HF_TRY(hf_pg_job_connect(a->job, a->job->temporary, &pg, err));
     while ((name = take_relation(a)) != NULL)
-        HF_TRY(hf_pg_runf(pg, err, "ANALYZE %s", name));
+        HF_TRY(analyze(a, pg, name, err));
     return HF_OK;
 }
 
+/* Not those with foreign tables below them: what these are of may be far away, large, or gone. */
 static enum hf_status list_relations(struct hf_pg_job *job, PGresult **out, struct hf_error *err)
 {
     HF_AUTO_PTR(hf_pg) pg = NULL;
@@ -197,7 +221,11 @@ static enum hf_status list_relations(struct hf_pg_job *job, PGresult **out, stru
                        "SELECT c.oid::pg_catalog.regclass FROM pg_catalog.pg_class c WHERE relkind"
                        " IN ('r', 'p', 'm') AND relnamespace NOT IN ('pg_catalog'::"
                        "pg_catalog.regnamespace, 'information_schema'::pg_catalog.regnamespace,"
-                       " 'pg_toast'::pg_catalog.regnamespace) ORDER BY relpages DESC",
+                       " 'pg_toast'::pg_catalog.regnamespace) AND NOT EXISTS (WITH RECURSIVE below"
+                       " AS (SELECT inhrelid FROM pg_catalog.pg_inherits WHERE inhparent = c.oid"
+                       " UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN below b ON"
+                       " i.inhparent = b.inhrelid) SELECT FROM below JOIN pg_catalog.pg_class f ON"
+                       " f.oid = inhrelid WHERE f.relkind = 'f') ORDER BY relpages DESC",
                        out, err);
 }
 
@@ -212,6 +240,9 @@ enum hf_status hf_pg_analyze(struct hf_pg_job *job, struct hf_error *err)
         status = hf_pool_start(job->jobs, run_analyzer, NULL, &a, job->work->cancel, &pool, err);
     if (status == HF_OK)
         status = hf_pool_join(pool, err);
+    for (size_t i = 0; status == HF_OK && i < a.failures.count; i++)
+        status = hf_pg_job_note(job, err, "%s", a.failures.items[i]);
+    hf_strings_free(&a.failures);
     PQclear(a.relations);
     (void)pthread_mutex_destroy(&a.lock);
     return status;

@@ -191,6 +191,63 @@ static enum hf_status child_equal(const char *a, const char *b, bool *out, struc
     return HF_OK;
 }
 
+/* The list of roles at *at, sorted; *at moves behind it. */
+static enum hf_status sorted_roles(const char **at, const char *end, struct hf_buf *out,
+                                   struct hf_error *err)
+{
+    HF_AUTO(hf_strings) names = HF_STRINGS_INIT;
+
+    for (;;) {
+        struct hf_sql_token t = peek(*at, end);
+        HF_AUTO_FREE char *copy = NULL;
+
+        if (t.kind == HF_SQL_END || hf_sql_token_is(&t, "USING") || hf_sql_token_is(&t, "WITH"))
+            break;
+        (void)hf_sql_token_next(at, end);
+        if (is_symbol(&t, ","))
+            continue;
+        HF_TRY(hf_text_format(&copy, err, "%.*s", (int)t.len, t.at));
+        HF_TRY(hf_strings_add(&names, copy, err));
+    }
+    if (names.count > 1)
+        qsort(names.items, names.count, sizeof *names.items, compare_lines);
+    for (size_t i = 0; i < names.count; i++)
+        HF_TRY(hf_buf_printf(out, err, " %s", names.items[i]));
+    return HF_OK;
+}
+
+/* "CREATE POLICY … TO roles USING …" with its roles sorted. */
+static enum hf_status sorted_policy(const char *text, struct hf_buf *out, struct hf_error *err)
+{
+    const char *end = text + strlen(text);
+    const char *at = text;
+    const char *cstr;
+
+    for (struct hf_sql_token t = peek(at, end); t.kind != HF_SQL_END; t = peek(at, end)) {
+        (void)hf_sql_token_next(&at, end);
+        if (!hf_sql_token_is(&t, "TO"))
+            continue;
+        HF_TRY(hf_buf_append(out, text, (size_t)(at - text), err));
+        HF_TRY(sorted_roles(&at, end, out, err));
+        text = at;
+        break;
+    }
+    HF_TRY(hf_buf_printf(out, err, " %s", text));
+    return hf_buf_cstr(out, &cstr, err);
+}
+
+/* A server lists a policy's roles in the order in which it happens to have them. */
+static enum hf_status policy_equal(const char *a, const char *b, bool *out, struct hf_error *err)
+{
+    HF_AUTO(hf_buf) x = HF_BUF_INIT;
+    HF_AUTO(hf_buf) y = HF_BUF_INIT;
+
+    HF_TRY(sorted_policy(a, &x, err));
+    HF_TRY(sorted_policy(b, &y, err));
+    *out = hf_pg_definition_equal((const char *)x.data, (const char *)y.data);
+    return HF_OK;
+}
+
 /* By kind, schema and name; then by definition, so that overloads without arguments in their
  * names (operators, casts) stand side by side. */
 static int compare_keys(const struct hf_pg_toc_entry *a, const struct hf_pg_toc_entry *b)
@@ -276,6 +333,8 @@ static enum hf_status same_definition(const struct hf_pg_toc_entry *a,
 {
     if (strcmp(a->desc, "ACL") == 0)
         return acl_equal(a->defn, b->defn, out, err);
+    if (strcmp(a->desc, "POLICY") == 0)
+        return policy_equal(a->defn, b->defn, out, err);
     *out = hf_pg_definition_equal(a->defn, b->defn);
     if (!*out && strstr(a->defn, "\nINHERITS (") && strstr(b->defn, "\nINHERITS ("))
         return child_equal(a->defn, b->defn, out, err);

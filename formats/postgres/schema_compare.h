@@ -5,8 +5,8 @@
  *
  * Definitions that differ only in parentheses, casts and blanks are equal: the server itself
  * writes an expression it was given in another way than it printed it (a list of varchar values
- * in a CHECK, say). ACLs are compared as sets of statements, and the columns of a table that
- * inherits as sets too, as it gets its parents' first.
+ * in a CHECK, say). ACLs are compared as sets of statements, and as sets too the columns of a
+ * table that inherits, as it gets its parents' first, and the roles of a policy.
  */
 #ifndef HF_POSTGRES_SCHEMA_COMPARE_H
 #define HF_POSTGRES_SCHEMA_COMPARE_H

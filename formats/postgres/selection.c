@@ -54,8 +54,10 @@ static bool matches_table(const char *pattern, const struct hf_pg_toc_entry *e)
 static void choose(struct maker *m, size_t i)
 {
     include(m, i);
-    if (strcmp(entry(m, i)->desc, "TABLE") == 0)
+    if (strcmp(entry(m, i)->desc, "TABLE") == 0 && !m->sel->with_rows[i]) {
         m->sel->with_rows[i] = true;
+        m->changed = true;
+    }
 }
 
 /* A schema's own entry, and all in it but what is attached to something. */
@@ -147,11 +149,8 @@ static void choose_partitions(struct maker *m)
             else
                 parent = at;
         }
-        if (parent < m->toc->count && child < m->toc->count && m->sel->with_rows[parent] &&
-            !m->sel->with_rows[child]) {
+        if (parent < m->toc->count && child < m->toc->count && m->sel->with_rows[parent])
             choose(m, child);
-            m->changed = true;
-        }
     }
 }
 

@@ -197,9 +197,13 @@ static enum hf_status explain_create(const struct hf_pg *pg, struct hf_error *er
 }
 
 /* Settings for the time of the restore: a crash of the server costs this database only, and its
- * name says that it is not whole. They are reset when it gets its own. */
+ * name says that it is not whole. They are reset when it gets its own. A login event trigger, which
+ * only superusers can make, could change what is compared, or refuse us. */
 static enum hf_status tune(struct hf_pg_job *job, const char *quoted, struct hf_error *err)
 {
+    if (hf_pg_major(job->maintenance) >= 17 && job->maintenance->superuser)
+        HF_TRY(hf_pg_runf(job->maintenance, err, "ALTER DATABASE %s SET event_triggers = off",
+                          quoted));
     return hf_pg_runf(job->maintenance, err,
                       "ALTER DATABASE %s SET synchronous_commit = off;"
                       "ALTER DATABASE %s SET maintenance_work_mem = '256MB';"

@@ -169,6 +169,10 @@ def normal_dump(text):
                 rows.append(line)
             continue
         copying = line.startswith("COPY ") and line.endswith("FROM stdin;")
+        # Roles are listed in an order that each server has for itself.
+        if line.startswith("CREATE POLICY "):
+            line = re.sub(" TO (.*?)(?= USING| WITH CHECK|;)",
+                          lambda match: " TO " + ", ".join(sorted(match[1].split(", "))), line)
         if not re.match(r"\\(un)?restrict |-- Dumped (from|by) ", line):
             lines.append(line)
     return lines

@@ -120,6 +120,28 @@ class RoundTrip(TestCase):
             """, "SELECT a, b FROM parent ORDER BY a", "SELECT a, b, more FROM child")
 
 
+    def test_subscriptions_come_back_without_connecting(self):
+        """Nothing of the restore's goes to the publisher; the subscription is there, and off."""
+        name = "subscriber"
+        self.server.create(name)
+        self.server.psql(name, """
+            CREATE TABLE t AS SELECT 1 AS a;
+            CREATE SUBSCRIPTION from_far CONNECTION 'host=192.0.2.1 user=x password=''s'' dbname=y'
+                PUBLICATION p, "Other P" WITH (connect = false, synchronous_commit = on)""")
+        self.init()
+        self.backup(self.server.url(name))
+        self.restore(f"{name}@latest", self.server.url("sub_back"))
+        query = """SELECT subname, subenabled, subconninfo, subslotname, subsynccommit, subpublications
+                   FROM pg_subscription WHERE subdbid = (
+                       SELECT oid FROM pg_database WHERE datname = current_database())"""
+        self.assertEqual(self.server.query(name, query), self.server.query("sub_back", query))
+        self.assertEqual([("from_far", False)], [row[:2] for row in self.server.query("sub_back", query)])
+        for database in (name, "sub_back"):
+            self.server.psql(database, "ALTER SUBSCRIPTION from_far SET (slot_name = NONE)")
+            self.server.psql(database, "DROP SUBSCRIPTION from_far")
+            self.server.drop(database)
+
+
 class DatabaseProperties(TestCase):
     def round_trip(self, name, options, script, user_visible):
         self.server.create(name, options)

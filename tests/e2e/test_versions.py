@@ -51,6 +51,65 @@ class Versions(TestCase):
     def test_18(self):
         self.carry(18)
 
+    def properties(self, server, database):
+        return server.query(database, """
+            SELECT datlocprovider, datcollate, datctype, datlocale, daticurules
+            FROM pg_database WHERE datname = current_database()""")
+
+    def test_locale_providers_of_databases(self):
+        """Builtin, and ICU with rules: by restore, and by the script of a whole server."""
+        made = {"builtin_c": "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C'",
+                "builtin_utf8": "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'",
+                "ruled": "LOCALE_PROVIDER icu ICU_LOCALE 'und' ICU_RULES '&a < g'"}
+        self.init()
+        for name, options in made.items():
+            self.v17.create(name, options + " TEMPLATE template0")
+            self.addCleanup(self.v17.drop, name)
+            self.v17.query(name, "CREATE TABLE t AS SELECT v FROM (VALUES ('b'), ('g'), ('Ä')) s(v)")
+            self.backup(self.v17.url(name), env=self.path(self.v17))
+            for target in (self.v17, self.v18):
+                self.restore(f"{name}@latest", target.url("back"), env=self.path(target))
+                self.assertEqual(self.properties(self.v17, name), self.properties(target, "back"))
+                self.assertEqual(self.v17.table(name, "t", "v"), target.table("back", "t", "v"))
+                target.drop("back")
+        self.backup(self.v17.server_url(), "--database", "builtin*", "--database", "ruled",
+                    "--name", "several", env=self.path(self.v17))
+        script = self.folder / "several.sql"
+        self.hf("export", "several@latest", "--output", script, env=self.path(self.v18))
+        self.v18.psql("postgres", script)
+        for name in made:
+            self.addCleanup(self.v18.drop, name)
+            self.assertEqual(self.properties(self.v17, name), self.properties(self.v18, name))
+
+    def test_login_event_triggers_do_not_fire_in_what_is_restored(self):
+        """One that writes would change the database that is compared; one that refuses would keep
+        the restore out of it."""
+        self.v17.create("watched")
+        self.addCleanup(self.v17.drop, "watched")
+        self.v17.psql("watched", """
+            CREATE TABLE seen (who text);
+            CREATE FUNCTION see() RETURNS event_trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                IF pg_catalog.current_database() <> 'watched' THEN
+                    IF pg_catalog.current_setting('application_name') ~ 'holdfast|pg_dump|pg_restore' THEN
+                        RAISE EXCEPTION 'not you';
+                    END IF;
+                    INSERT INTO public.seen VALUES (pg_catalog.current_setting('application_name'));
+                END IF;
+            END $$;
+            CREATE EVENT TRIGGER on_login ON login EXECUTE FUNCTION see();
+            ALTER EVENT TRIGGER on_login ENABLE ALWAYS""")
+        self.init()
+        self.backup(self.v17.url("watched"), env=self.path(self.v17))
+        self.restore("watched@latest", self.v17.url("back"), env=self.path(self.v17))
+        self.addCleanup(self.v17.drop, "back")
+        self.assertEqual(["proven"], [s["state"] for s in self.snapshots()])
+        # It is there, and fires for everybody else.
+        self.assertEqual(1, self.v17.value("back", "SELECT count(*) FROM seen"))
+        self.assertEqual([], self.v17.query("back", """
+            SELECT setconfig FROM pg_db_role_setting JOIN pg_database d ON d.oid = setdatabase
+            WHERE datname = 'back'"""))
+
     def test_programs_much_newer_than_the_server(self):
         """As in a container that has the newest ones only: pg_restore alone would stop at a setting
         that the server does not know."""

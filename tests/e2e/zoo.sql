@@ -5,6 +5,8 @@
 SET client_min_messages = error;
 SELECT current_setting('server_version_num')::int >= 140000 AS v14,
        current_setting('server_version_num')::int >= 150000 AS v15,
+       current_setting('server_version_num')::int >= 160000 AS v16,
+       current_setting('server_version_num')::int >= 170000 AS v17,
        current_setting('server_version_num')::int >= 180000 AS v18 \gset
 
 DO $$
@@ -282,5 +284,7 @@ CREATE SERVER elsewhere FOREIGN DATA WRAPPER nowhere OPTIONS (host 'nowhere');
 CREATE FOREIGN TABLE far_away (a integer) SERVER elsewhere;
 CREATE TABLE public.plain (id integer PRIMARY KEY, t text);
 INSERT INTO public.plain SELECT i, 'row ' || i FROM generate_series(1, 1000) i;
+
+\ir zoo_objects.sql
 
 RESET search_path;

@@ -131,11 +131,36 @@ static void compare_inherited_columns_in_other_order_are_equal(void **state)
     expect(compare("15.4", a, 1, c, 1, false), 1, 0);
 }
 
+static void compare_policies_with_roles_in_other_order_are_equal(void **state)
+{
+    static const char *const others[] = {
+        "CREATE POLICY p ON s.t TO a, \"B, c\", d USING ((x > 1)) WITH CHECK (y);",
+        "CREATE POLICY p ON s.t TO a, d USING ((x > 1)) WITH CHECK (y);",
+        "CREATE POLICY p ON s.t TO d, a, \"B, c\" USING ((x > 2)) WITH CHECK (y);",
+        "CREATE POLICY p ON s.t USING ((x > 1)) WITH CHECK (y);"};
+    struct toc_item a = {.id = 1,
+                         .section = HF_PG_SECTION_POST_DATA,
+                         .desc = "POLICY",
+                         .nspace = "s",
+                         .tag = "t p",
+                         .defn = "CREATE POLICY p ON s.t TO d, a, \"B, c\" USING ((x > 1)) WITH "
+                                 "CHECK (y);"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        struct toc_item b = a;
+
+        b.defn = others[i];
+        expect(compare("15.4", &a, 1, &b, 1, false), i == 0 ? 0 : 1, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(definition_casts_and_parentheses_do_not_count),
         cmocka_unit_test(definition_types_and_values_count),
+        cmocka_unit_test(compare_policies_with_roles_in_other_order_are_equal),
         cmocka_unit_test(compare_same_schema_has_no_differences),
         cmocka_unit_test(compare_inherited_columns_in_other_order_are_equal),
         cmocka_unit_test(compare_changed_missing_and_new_entries_are_differences),

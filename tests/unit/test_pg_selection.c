@@ -33,6 +33,8 @@ static const struct toc_item items[] = {
     {32, HF_PG_SECTION_PRE_DATA, "TABLE ATTACH", "other", "events_1", .deps = {31, 30}},
     {33, HF_PG_SECTION_PRE_DATA, "TABLE", "sales", "special", .deps = {1, 20}},
     {34, HF_PG_SECTION_PRE_DATA, "VIEW", "other", "v", .deps = {20}},
+    {35, HF_PG_SECTION_PRE_DATA, "FOREIGN TABLE", "other", "events_far", .deps = {2}},
+    {36, HF_PG_SECTION_PRE_DATA, "TABLE ATTACH", "other", "events_far", .deps = {35, 30}},
     {40, HF_PG_SECTION_POST_DATA, "EVENT TRIGGER", NULL, "et", .deps = {5}},
     {41, HF_PG_SECTION_NONE, "COMMENT", NULL, "EVENT TRIGGER et", .deps = {40}},
     {42, HF_PG_SECTION_PRE_DATA, "ENCODING", NULL, "ENCODING", .deps = {0}},
@@ -119,7 +121,7 @@ static void make_table_brings_needs_and_attached(void **state)
 
 static void make_partitioned_table_brings_partitions_with_rows(void **state)
 {
-    static const int32_t wanted[] = {1, 2, 30, 31, 32, 0};
+    static const int32_t wanted[] = {1, 2, 30, 31, 32, 35, 36, 0};
     struct hf_error err = HF_ERROR_INIT;
     struct fixture *f = *state;
 
@@ -142,8 +144,8 @@ static void make_child_brings_parent_without_rows(void **state)
 
 static void make_schema_takes_all_in_it(void **state)
 {
-    static const int32_t wanted[] = {1,  2,  3,  4,  5,  10, 11, 12, 13, 20, 21,
-                                     22, 23, 24, 25, 26, 27, 30, 31, 32, 33, 0};
+    static const int32_t wanted[] = {1,  2,  3,  4,  5,  10, 11, 12, 13, 20, 21, 22,
+                                     23, 24, 25, 26, 27, 30, 31, 32, 33, 35, 36, 0};
     struct hf_error err = HF_ERROR_INIT;
     struct fixture *f = *state;
 
@@ -168,7 +170,7 @@ static void list_everything_puts_each_entry_in_its_stage(void **state)
         enum hf_pg_stage stage;
         size_t count;
     } stages[] = {
-        {HF_PG_STAGE_PRE_DATA, 15},
+        {HF_PG_STAGE_PRE_DATA, 17},
         {HF_PG_STAGE_POST_DATA, 6},
         {HF_PG_STAGE_ACL, 2},
         {HF_PG_STAGE_EVENT_TRIGGERS, 2},
