@@ -1,5 +1,5 @@
 /* What tests of the capture share: a server, databases in it, statements, and a capture into
- * memory. Include after <cmocka.h>. */
+ * memory. One test program has one server. Include after <cmocka.h>. */
 #ifndef HF_TESTS_PG_CAPTURE_H
 #define HF_TESTS_PG_CAPTURE_H
 
@@ -12,6 +12,30 @@
 #include "tests/support/pg_fixture.h"
 
 enum { SKIP_CODE = 77 };
+
+static struct pg_fixture server;
+
+static inline int pg_group_setup(void **state)
+{
+    struct hf_error err = HF_ERROR_INIT;
+
+    (void)state;
+    if (hf_crypto_init(&err) != HF_OK)
+        return -1;
+    if (!pg_fixture_start(&server, HF_SOURCE_DIR "/tests/servers/postgres", NULL))
+        exit(SKIP_CODE); /* NOLINT(concurrency-mt-unsafe): there are no threads yet */
+    return 0;
+}
+
+static inline int pg_group_teardown(void **state)
+{
+    (void)state;
+    pg_fixture_stop(&server);
+    return 0;
+}
+
+/* For main: all tests with the server; 77 where there is none to be had. */
+#define pg_run_tests(tests) cmocka_run_group_tests(tests, pg_group_setup, pg_group_teardown)
 
 /* Notes of the capture, one a line. */
 struct notes {

@@ -2,6 +2,8 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -69,4 +71,31 @@ void hf_test_get(struct hf_store *store, const char *key, struct hf_buf *out)
     struct hf_error err = HF_ERROR_INIT;
     if (hf_store_get_all(store, key, 1 << 24, out, &err) != HF_OK)
         fail_msg("%s", err.text);
+}
+
+int hf_test_repo_setup(void **state)
+{
+    struct repo_fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    hf_test_make_repo(&f->store, &f->repo);
+    *state = f;
+    return 0;
+}
+
+int hf_test_repo_teardown(void **state)
+{
+    struct repo_fixture *f = *state;
+    hf_repo_close(f->repo);
+    hf_store_close(f->store);
+    free(f);
+    return 0;
+}
+
+enum hf_status hf_test_first_key(void *ctx, const char *key, const struct hf_store_stat *stat,
+                                 struct hf_error *err)
+{
+    (void)stat;
+    (void)err;
+    (void)snprintf(ctx, HF_STORE_KEY_MAX + 1, "%s", key);
+    return HF_OK;
 }

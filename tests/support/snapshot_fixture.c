@@ -218,6 +218,22 @@ void fixture_keys(struct hf_store *store, const char *prefix, struct hf_strings 
         qsort(out->items, out->count, sizeof *out->items, by_text);
 }
 
+const char *fixture_largest(struct hf_store *store, const struct hf_strings *keys)
+{
+    const char *largest = NULL;
+    uint64_t size = 0;
+    for (size_t i = 0; i < keys->count; i++) {
+        struct hf_error err = HF_ERROR_INIT;
+        struct hf_store_stat stat;
+        assert_ok(hf_store_stat(store, keys->items[i], &stat, &err), &err);
+        if (stat.size > size) {
+            largest = keys->items[i];
+            size = stat.size;
+        }
+    }
+    return largest;
+}
+
 void fixture_flip(struct hf_store *store, const char *key, size_t offset, uint8_t bits)
 {
     struct hf_error err = HF_ERROR_INIT;

@@ -55,6 +55,8 @@ enum hf_status fixture_read_all(struct hf_repo *repo, const char *id,
 /* The keys that begin with prefix, sorted. */
 struct hf_strings;
 void fixture_keys(struct hf_store *store, const char *prefix, struct hf_strings *out);
+/* The key of the largest object among these. */
+const char *fixture_largest(struct hf_store *store, const struct hf_strings *keys);
 /* Changes one byte of an object. */
 void fixture_flip(struct hf_store *store, const char *key, size_t offset, uint8_t bits);
 

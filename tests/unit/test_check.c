@@ -230,28 +230,12 @@ static void check_missing_pack_costs_what_it_costs(void **state)
     }
 }
 
-static const char *largest_pack(struct hf_store *store, const struct hf_strings *packs)
-{
-    const char *largest = NULL;
-    uint64_t size = 0;
-    for (size_t i = 0; i < packs->count; i++) {
-        struct hf_error err = HF_ERROR_INIT;
-        struct hf_store_stat stat;
-        assert_ok(hf_store_stat(store, packs->items[i], &stat, &err), &err);
-        if (stat.size > size) {
-            largest = packs->items[i];
-            size = stat.size;
-        }
-    }
-    return largest;
-}
-
 static void check_flipped_byte_costs_its_chunk(void **state)
 {
     (void)state;
     HF_AUTO(hf_strings) packs = HF_STRINGS_INIT;
     fixture_keys(origin.store, "packs/", &packs);
-    const char *pack = largest_pack(origin.store, &packs);
+    const char *pack = fixture_largest(origin.store, &packs);
     struct fixture made = copy();
     struct hf_error err = HF_ERROR_INIT;
     struct hf_check_report report;
@@ -277,7 +261,7 @@ static void check_truncated_pack_is_found(void **state)
     (void)state;
     HF_AUTO(hf_strings) packs = HF_STRINGS_INIT;
     fixture_keys(origin.store, "packs/", &packs);
-    const char *pack = largest_pack(origin.store, &packs);
+    const char *pack = fixture_largest(origin.store, &packs);
     for (int percent = 0; percent <= 100; percent += 100) {
         struct fixture made = copy();
         struct hf_error err = HF_ERROR_INIT;
@@ -347,7 +331,7 @@ static void repair_and_backup_heal_a_lost_pack(void **state)
     (void)state;
     HF_AUTO(hf_strings) packs = HF_STRINGS_INIT;
     fixture_keys(origin.store, "packs/", &packs);
-    const char *pack = largest_pack(origin.store, &packs);
+    const char *pack = fixture_largest(origin.store, &packs);
     for (int flipped = 0; flipped < 2; flipped++) {
         struct fixture made = copy();
         struct hf_error err = HF_ERROR_INIT;

@@ -422,22 +422,6 @@ static size_t count_damaged(struct hf_repo *repo, const char *pack)
     return damaged;
 }
 
-static const char *largest_pack(struct hf_store *store, const struct hf_strings *packs)
-{
-    const char *largest = NULL;
-    uint64_t size = 0;
-    for (size_t i = 0; i < packs->count; i++) {
-        struct hf_error err = HF_ERROR_INIT;
-        struct hf_store_stat stat;
-        assert_ok(hf_store_stat(store, packs->items[i], &stat, &err), &err);
-        if (stat.size > size) {
-            largest = packs->items[i];
-            size = stat.size;
-        }
-    }
-    return largest;
-}
-
 static void feed_missing_pack_is_named(void **state)
 {
     (void)state;
@@ -446,7 +430,7 @@ static void feed_missing_pack_is_named(void **state)
     struct hf_repo *repo = open_copy(store);
     HF_AUTO(hf_strings) packs = HF_STRINGS_INIT;
     fixture_keys(store, "packs/", &packs);
-    const char *pack = largest_pack(store, &packs);
+    const char *pack = fixture_largest(store, &packs);
     assert_ok(hf_store_delete(store, pack, &err), &err);
     size_t damaged = count_damaged(repo, pack);
     assert_true(damaged > 0 && damaged < MIXED);
@@ -461,7 +445,7 @@ static void feed_flipped_byte_costs_its_chunk_only(void **state)
     struct hf_repo *repo = open_copy(store);
     HF_AUTO(hf_strings) packs = HF_STRINGS_INIT;
     fixture_keys(store, "packs/", &packs);
-    const char *pack = largest_pack(store, &packs);
+    const char *pack = fixture_largest(store, &packs);
     fixture_flip(store, pack, 100, 1);
     size_t damaged = count_damaged(repo, pack);
     assert_true(damaged == 1 || damaged == 2); /* one stream, or the two that are alike */

@@ -12,6 +12,7 @@
 #include "tests/support/check.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/pack_fixture.h"
+#include "tests/support/repo_fixture.h"
 #include "tests/support/snapshot_fixture.h"
 
 static int set_up(void **state)
@@ -192,15 +193,6 @@ static void log_fault(void *ctx, const char *object, const struct hf_error *why)
     (void)snprintf(log->object, sizeof log->object, "%s", object);
 }
 
-static enum hf_status first_key(void *ctx, const char *key, const struct hf_store_stat *stat,
-                                struct hf_error *err)
-{
-    (void)stat;
-    (void)err;
-    (void)snprintf(ctx, HF_STORE_KEY_MAX + 1, "%s", key);
-    return HF_OK;
-}
-
 static void load_damaged_object_is_a_fault(void **state)
 {
     struct fixture *fixture = *state;
@@ -213,7 +205,7 @@ static void load_damaged_object_is_a_fault(void **state)
     (void)fixture_pack(NULL, fixture->repo->keys, 1, 3, index);
     flush(fixture, index);
     hf_index_free(index);
-    assert_ok(hf_store_list(fixture->store, "index/", first_key, key, &err), &err);
+    assert_ok(hf_store_list(fixture->store, "index/", hf_test_first_key, key, &err), &err);
     assert_ok(hf_store_get_all(fixture->store, key, 1 << 20, &object, &err), &err);
     object.data[object.len / 2] ^= 1;
     assert_true(hf_memory_store_overwrite(fixture->store, key, object.data, object.len));

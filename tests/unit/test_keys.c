@@ -13,29 +13,6 @@
 
 #include "tests/support/check.h"
 
-struct fixture {
-    struct hf_store *store;
-    struct hf_repo *repo; /* opened by the first key, a reader's */
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-    assert_non_null(f);
-    hf_test_make_repo(&f->store, &f->repo);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    hf_repo_close(f->repo);
-    hf_store_close(f->store);
-    free(f);
-    return 0;
-}
-
 static void object_of(const char *id, char out[HF_KEY_OBJECT_TEXT])
 {
     (void)snprintf(out, HF_KEY_OBJECT_TEXT, HF_KEYS_PREFIX "%s", id);
@@ -57,7 +34,7 @@ static size_t generations(struct hf_store *store, const char *passphrase)
 
 static void add_writer_opens_without_readers_secrets(void **state)
 {
-    struct fixture *f = *state;
+    struct repo_fixture *f = *state;
     static const uint8_t zero[HF_SIGN_SK];
     char id[HF_KEY_ID_TEXT];
     hf_test_add_key(f->repo, HF_ROLE_WRITER, "writer", id);
@@ -73,7 +50,7 @@ static void add_writer_opens_without_readers_secrets(void **state)
 
 static void change_by_a_writer_is_denied(void **state)
 {
-    struct fixture *f = *state;
+    struct repo_fixture *f = *state;
     char id[HF_KEY_ID_TEXT];
     uint32_t generation = 0;
     struct hf_error err = HF_ERROR_INIT;
@@ -88,7 +65,7 @@ static void change_by_a_writer_is_denied(void **state)
 
 static void add_recipient_opens_with_its_identity_only(void **state)
 {
-    struct fixture *f = *state;
+    struct repo_fixture *f = *state;
     struct hf_error err = HF_ERROR_INIT;
     char id[HF_KEY_ID_TEXT];
     HF_AUTO_PTR(hf_secret) identity = NULL;
@@ -116,7 +93,7 @@ static void add_recipient_opens_with_its_identity_only(void **state)
 
 static void add_bad_arguments_are_refused(void **state)
 {
-    struct fixture *f = *state;
+    struct repo_fixture *f = *state;
     struct hf_error err = HF_ERROR_INIT;
     char id[HF_KEY_ID_TEXT];
     HF_AUTO_PTR(hf_secret) secret = hf_test_secret("more");
@@ -133,7 +110,7 @@ static void add_bad_arguments_are_refused(void **state)
 
 static void add_passphrase_of_another_key_is_refused(void **state)
 {
-    struct fixture *f = *state;
+    struct repo_fixture *f = *state;
     struct hf_error err = HF_ERROR_INIT;
     char id[HF_KEY_ID_TEXT];
     HF_AUTO_PTR(hf_secret) secret = hf_test_secret(HF_TEST_PASSPHRASE);
@@ -144,7 +121,7 @@ static void add_passphrase_of_another_key_is_refused(void **state)
 
 static void identity_file_other_than_one_identity_is_refused(void **state)
 {
-    struct fixture *f = *state;
+    struct repo_fixture *f = *state;
     struct hf_error err = HF_ERROR_INIT;
     static const char *const bad[] = {"", "# only a comment\n", "holdfast-identity-1abc\n",
                                       "AGE-SECRET-KEY-1QQQQ\n"};
@@ -158,7 +135,7 @@ static void identity_file_other_than_one_identity_is_refused(void **state)
 
 static void list_tells_who_can_open(void **state)
 {
-    struct fixture *f = *state;
+    struct repo_fixture *f = *state;
     struct hf_error err = HF_ERROR_INIT;
     char id[HF_KEY_ID_TEXT];
     struct hf_key_info *list = NULL;
@@ -179,7 +156,7 @@ static void list_tells_who_can_open(void **state)
 /* A record made with other keys for this repository's id: it is shown, and never trusted. */
 static void record_of_an_intruder_is_not_trusted(void **state)
 {
-    struct fixture *f = *state;
+    struct repo_fixture *f = *state;
     struct hf_error err = HF_ERROR_INIT;
     struct hf_key_info *list = NULL;
     size_t count = 0;
@@ -215,7 +192,7 @@ static void record_of_an_intruder_is_not_trusted(void **state)
 
 static void remove_key_cannot_open_any_more(void **state)
 {
-    struct fixture *f = *state;
+    struct repo_fixture *f = *state;
     struct hf_error err = HF_ERROR_INIT;
     char id[HF_KEY_ID_TEXT];
     char shortened[HF_KEY_ID_TEXT] = "";
@@ -230,7 +207,7 @@ static void remove_key_cannot_open_any_more(void **state)
 
 static void remove_last_reader_is_refused(void **state)
 {
-    struct fixture *f = *state;
+    struct repo_fixture *f = *state;
     struct hf_error err = HF_ERROR_INIT;
     char id[HF_KEY_ID_TEXT];
     hf_test_add_key(f->repo, HF_ROLE_WRITER, "writer", id);
@@ -243,7 +220,7 @@ static void remove_last_reader_is_refused(void **state)
 
 static void remove_ambiguous_id_is_refused(void **state)
 {
-    struct fixture *f = *state;
+    struct repo_fixture *f = *state;
     struct hf_error err = HF_ERROR_INIT;
     char id[HF_KEY_ID_TEXT];
     char shortened[2] = "";
@@ -262,7 +239,7 @@ static void remove_ambiguous_id_is_refused(void **state)
 
 static void export_put_back_opens_again(void **state)
 {
-    struct fixture *f = *state;
+    struct repo_fixture *f = *state;
     struct hf_error err = HF_ERROR_INIT;
     char id[HF_KEY_ID_TEXT];
     char object[HF_KEY_OBJECT_TEXT];
@@ -278,7 +255,7 @@ static void export_put_back_opens_again(void **state)
 
 static void rotate_reaches_every_record(void **state)
 {
-    struct fixture *f = *state;
+    struct repo_fixture *f = *state;
     struct hf_error err = HF_ERROR_INIT;
     char id[HF_KEY_ID_TEXT];
     uint32_t generation = 0;
@@ -308,7 +285,7 @@ static void rotate_reaches_every_record(void **state)
 
 static void rotate_after_remove_leaves_the_old_writer_out(void **state)
 {
-    struct fixture *f = *state;
+    struct repo_fixture *f = *state;
     struct hf_error err = HF_ERROR_INIT;
     char id[HF_KEY_ID_TEXT];
     char object[HF_KEY_OBJECT_TEXT];
@@ -338,7 +315,7 @@ static void rotate_after_remove_leaves_the_old_writer_out(void **state)
  * again, and then every key holds every generation. */
 static void rotate_failing_at_every_operation_can_be_repeated(void **state)
 {
-    struct fixture *f = *state;
+    struct repo_fixture *f = *state;
     const enum hf_fault faults[] = {HF_FAULT_BEFORE, HF_FAULT_AFTER};
     char id[HF_KEY_ID_TEXT];
     hf_test_add_key(f->repo, HF_ROLE_WRITER, "writer", id);
@@ -373,7 +350,7 @@ static void rotate_failing_at_every_operation_can_be_repeated(void **state)
 /* The one who began holds the new generation alone: others are told whom to ask. */
 static void rotate_begun_by_another_key_is_finished_by_it(void **state)
 {
-    struct fixture *f = *state;
+    struct repo_fixture *f = *state;
     struct hf_error err = HF_ERROR_INIT;
     uint32_t generation = 0;
     char id[HF_KEY_ID_TEXT];
@@ -401,7 +378,7 @@ static void rotate_begun_by_another_key_is_finished_by_it(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, hf_test_repo_setup, hf_test_repo_teardown)
     const struct CMUnitTest tests[] = {
         TEST(add_writer_opens_without_readers_secrets),
         TEST(change_by_a_writer_is_denied),

@@ -21,31 +21,7 @@ static const int64_t second = 1000000000;
 static const int64_t ms = 1000000;
 enum { PATIENCE_MS = 20000 }; /* for what must happen, on a busy machine too */
 
-struct fixture {
-    struct hf_store *store;
-    struct hf_repo *repo;
-    atomic_uint warnings;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-    assert_non_null(f);
-    hf_test_make_repo(&f->store, &f->repo);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    hf_repo_close(f->repo);
-    hf_store_close(f->store);
-    free(f);
-    return 0;
-}
-
-static enum hf_status take(struct fixture *f, enum hf_lease_mode mode, struct hf_lease **out,
+static enum hf_status take(struct repo_fixture *f, enum hf_lease_mode mode, struct hf_lease **out,
                            struct hf_error *err)
 {
     const struct hf_lease_options options = {.mode = mode, .purpose = "test"};
@@ -54,7 +30,7 @@ static enum hf_status take(struct fixture *f, enum hf_lease_mode mode, struct hf
 
 static void take_and_release_leave_nothing(void **state)
 {
-    struct fixture *f = *state;
+    struct repo_fixture *f = *state;
     struct hf_error err = HF_ERROR_INIT;
     struct hf_lease *lease = NULL;
     assert_ok(take(f, HF_LEASE_EXCLUSIVE, &lease, &err), &err);
@@ -66,7 +42,7 @@ static void take_and_release_leave_nothing(void **state)
 
 static void take_conflicts_by_mode(void **state)
 {
-    struct fixture *f = *state;
+    struct repo_fixture *f = *state;
     static const bool together[3][3] = {
         [HF_LEASE_SHARED] = {[HF_LEASE_SHARED] = true, [HF_LEASE_KEYS] = true},
         [HF_LEASE_KEYS] = {[HF_LEASE_SHARED] = true},
@@ -87,7 +63,7 @@ static void take_conflicts_by_mode(void **state)
 
 static void take_busy_names_the_holder(void **state)
 {
-    struct fixture *f = *state;
+    struct repo_fixture *f = *state;
     struct hf_error err = HF_ERROR_INIT;
     char host[256] = "";
     char pid[32];
@@ -108,13 +84,14 @@ static void take_busy_names_the_holder(void **state)
 
 static void note(void *ctx, enum hf_note_level level, const char *text)
 {
-    struct fixture *f = ctx;
+    struct repo_fixture *f = ctx;
     assert_contains(text, "leases/");
     if (level == HF_NOTE_WARNING)
         atomic_fetch_add(&f->warnings, 1);
 }
 
-static enum hf_status take_noting(struct fixture *f, struct hf_lease **out, struct hf_error *err)
+static enum hf_status take_noting(struct repo_fixture *f, struct hf_lease **out,
+                                  struct hf_error *err)
 {
     const struct hf_observer observer = {.ctx = f, .note = note};
     const struct hf_lease_options options = {
@@ -124,7 +101,7 @@ static enum hf_status take_noting(struct fixture *f, struct hf_lease **out, stru
 
 static void take_expired_lease_is_removed_and_noted(void **state)
 {
-    struct fixture *f = *state;
+    struct repo_fixture *f = *state;
     struct hf_error err = HF_ERROR_INIT;
     HF_AUTO_PTR(hf_lease) dead = NULL;
     HF_AUTO_PTR(hf_lease) early = NULL;
@@ -138,7 +115,7 @@ static void take_expired_lease_is_removed_and_noted(void **state)
     assert_int_equal(hf_memory_store_count(f->store, "leases/"), 1);
 }
 
-static struct hf_lease *take_for(struct fixture *f, const char *purpose)
+static struct hf_lease *take_for(struct repo_fixture *f, const char *purpose)
 {
     struct hf_error err = HF_ERROR_INIT;
     struct hf_lease *lease;
@@ -149,7 +126,7 @@ static struct hf_lease *take_for(struct fixture *f, const char *purpose)
 
 static void found_traces_of_the_same_work_or_of_anything_expired(void **state)
 {
-    struct fixture *f = *state;
+    struct repo_fixture *f = *state;
     HF_AUTO_PTR(hf_lease) first = take_for(f, "backup app");
     HF_AUTO_PTR(hf_lease) other = take_for(f, "backup other");
     HF_AUTO_PTR(hf_lease) same = take_for(f, "backup app");
@@ -166,7 +143,7 @@ static void found_traces_of_the_same_work_or_of_anything_expired(void **state)
 /* The store's clock was a year ahead for a while: nobody has to unlock anything. */
 static void take_lease_from_the_far_future_is_expired(void **state)
 {
-    struct fixture *f = *state;
+    struct repo_fixture *f = *state;
     struct hf_error err = HF_ERROR_INIT;
     HF_AUTO_PTR(hf_lease) dead = NULL;
     HF_AUTO_PTR(hf_lease) lease = NULL;
@@ -179,24 +156,15 @@ static void take_lease_from_the_far_future_is_expired(void **state)
     assert_int_equal(take(f, HF_LEASE_SHARED, &minutes, &err), HF_BUSY);
 }
 
-static enum hf_status first_key(void *ctx, const char *key, const struct hf_store_stat *stat,
-                                struct hf_error *err)
-{
-    (void)stat;
-    (void)err;
-    (void)snprintf(ctx, HF_STORE_KEY_MAX + 1, "%s", key);
-    return HF_OK;
-}
-
 static void take_damaged_lease_counts_until_it_expires(void **state)
 {
-    struct fixture *f = *state;
+    struct repo_fixture *f = *state;
     struct hf_error err = HF_ERROR_INIT;
     char key[HF_STORE_KEY_MAX + 1] = "";
     HF_AUTO_PTR(hf_lease) first = NULL;
     HF_AUTO(hf_buf) bytes = HF_BUF_INIT;
     assert_ok(take(f, HF_LEASE_SHARED, &first, &err), &err);
-    assert_ok(hf_store_list(f->store, "leases/", first_key, key, &err), &err);
+    assert_ok(hf_store_list(f->store, "leases/", hf_test_first_key, key, &err), &err);
     hf_test_get(f->store, key, &bytes);
     hf_memory_store_advance(f->store, 60 * second);
     for (size_t i = 0; i < bytes.len; i++) {
@@ -216,7 +184,7 @@ static void take_damaged_lease_counts_until_it_expires(void **state)
 
 static void take_other_objects_below_leases_are_ignored(void **state)
 {
-    struct fixture *f = *state;
+    struct repo_fixture *f = *state;
     struct hf_error err = HF_ERROR_INIT;
     HF_AUTO_PTR(hf_lease) lease = NULL;
     assert_ok(hf_store_put(f->store, "leases/README", "hi", 2, HF_PUT_CREATE, &err), &err);
@@ -225,7 +193,7 @@ static void take_other_objects_below_leases_are_ignored(void **state)
 
 static void take_failing_at_every_operation_leaves_no_holder(void **state)
 {
-    struct fixture *f = *state;
+    struct repo_fixture *f = *state;
     struct hf_error err = HF_ERROR_INIT;
     HF_AUTO_PTR(hf_lease) other = NULL;
     assert_ok(take(f, HF_LEASE_SHARED, &other, &err), &err);
@@ -250,7 +218,7 @@ static bool wait_operations(struct hf_store *store, unsigned count)
 
 static void renewal_keeps_the_lease_young(void **state)
 {
-    struct fixture *f = *state;
+    struct repo_fixture *f = *state;
     struct hf_error err = HF_ERROR_INIT;
     HF_AUTO_PTR(hf_lease) lease = NULL;
     HF_AUTO_PTR(hf_lease) other = NULL;
@@ -271,7 +239,7 @@ static bool wait_cancelled(struct hf_cancel *cancel)
 
 static void renewal_failing_loses_the_lease(void **state)
 {
-    struct fixture *f = *state;
+    struct repo_fixture *f = *state;
     struct hf_error err = HF_ERROR_INIT;
     HF_AUTO_PTR(hf_cancel) cancel = NULL;
     HF_AUTO_PTR(hf_lease) lease = NULL;
@@ -292,7 +260,7 @@ static void renewal_failing_loses_the_lease(void **state)
 /* Somebody took it for expired: it must not come back. */
 static void renewal_of_a_removed_lease_loses_it(void **state)
 {
-    struct fixture *f = *state;
+    struct repo_fixture *f = *state;
     struct hf_error err = HF_ERROR_INIT;
     char key[HF_STORE_KEY_MAX + 1] = "";
     HF_AUTO_PTR(hf_cancel) cancel = NULL;
@@ -301,7 +269,7 @@ static void renewal_of_a_removed_lease_loses_it(void **state)
     const struct hf_lease_options options = {
         .mode = HF_LEASE_SHARED, .purpose = "test", .cancel = cancel, .renew = 200 * ms};
     assert_ok(hf_lease_take(f->repo, &options, &lease, &err), &err);
-    assert_ok(hf_store_list(f->store, "leases/", first_key, key, &err), &err);
+    assert_ok(hf_store_list(f->store, "leases/", hf_test_first_key, key, &err), &err);
     assert_ok(hf_store_delete(f->store, key, &err), &err);
     assert_true(wait_cancelled(cancel));
     assert_int_equal(hf_memory_store_count(f->store, "leases/"), 0);
@@ -310,7 +278,7 @@ static void renewal_of_a_removed_lease_loses_it(void **state)
 
 static void take_cancelled_while_waiting_stops(void **state)
 {
-    struct fixture *f = *state;
+    struct repo_fixture *f = *state;
     struct hf_error err = HF_ERROR_INIT;
     HF_AUTO_PTR(hf_cancel) cancel = NULL;
     HF_AUTO_PTR(hf_lease) lease = NULL;
@@ -327,7 +295,7 @@ static void take_cancelled_while_waiting_stops(void **state)
 enum { TAKERS = 4, ROUNDS = 6 };
 
 struct crowd {
-    struct fixture *f;
+    struct repo_fixture *f;
     atomic_int inside; /* -1: an exclusive one, else the number of shared ones */
     atomic_uint taken;
     atomic_bool clash;
@@ -369,7 +337,7 @@ static enum hf_status take_often(void *arg, size_t index, struct hf_error *err)
 
 static void take_by_a_crowd_never_gives_conflicting_leases(void **state)
 {
-    struct fixture *f = *state;
+    struct repo_fixture *f = *state;
     struct hf_error err = HF_ERROR_INIT;
     struct crowd crowd = {.f = f};
     HF_AUTO_PTR(hf_cancel) cancel = NULL;
@@ -384,7 +352,7 @@ static void take_by_a_crowd_never_gives_conflicting_leases(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, hf_test_repo_setup, hf_test_repo_teardown)
     const struct CMUnitTest tests[] = {
         TEST(take_and_release_leave_nothing),
         TEST(take_conflicts_by_mode),

@@ -9,8 +9,6 @@
 #include "tests/support/memory_sink.h"
 #include "tests/support/pg_capture.h"
 
-static struct pg_fixture server;
-
 static void capture(struct run *run, const char *database)
 {
     run_init(run, &server, database);
@@ -386,25 +384,6 @@ static void capture_foreign_tables_are_named_in_a_warning(void **state)
     run_done(&run);
 }
 
-static int group_setup(void **state)
-{
-    struct hf_error err = HF_ERROR_INIT;
-
-    (void)state;
-    if (hf_crypto_init(&err) != HF_OK)
-        return -1;
-    if (!pg_fixture_start(&server, HF_SOURCE_DIR "/tests/servers/postgres", NULL))
-        exit(SKIP_CODE); /* NOLINT(concurrency-mt-unsafe): there are no threads yet */
-    return 0;
-}
-
-static int group_teardown(void **state)
-{
-    (void)state;
-    pg_fixture_stop(&server);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -425,5 +404,5 @@ int main(void)
         cmocka_unit_test(capture_foreign_tables_are_named_in_a_warning),
     };
 
-    return cmocka_run_group_tests(tests, group_setup, group_teardown);
+    return pg_run_tests(tests);
 }

@@ -15,8 +15,6 @@
 #include <stdatomic.h>
 #include <sys/stat.h>
 
-static struct pg_fixture server;
-
 static const char bin[] = "/usr/lib/postgresql/15/bin";
 
 static void capture_fails(struct run *run, enum hf_status expected)
@@ -546,25 +544,6 @@ static void capture_through_a_pooler_by_session_only(void **state)
     run_done(&run);
 }
 
-static int group_setup(void **state)
-{
-    struct hf_error err = HF_ERROR_INIT;
-
-    (void)state;
-    if (hf_crypto_init(&err) != HF_OK)
-        return -1;
-    if (!pg_fixture_start(&server, HF_SOURCE_DIR "/tests/servers/postgres", NULL))
-        exit(SKIP_CODE); /* NOLINT(concurrency-mt-unsafe): there are no threads yet */
-    return 0;
-}
-
-static int group_teardown(void **state)
-{
-    (void)state;
-    pg_fixture_stop(&server);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -585,5 +564,5 @@ int main(void)
         cmocka_unit_test(capture_through_a_pooler_by_session_only),
     };
 
-    return cmocka_run_group_tests(tests, group_setup, group_teardown);
+    return pg_run_tests(tests);
 }

@@ -17,8 +17,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-static struct pg_fixture server;
-
 /* Accepts connections and never says a word. */
 static int silent_port(int *out_port)
 {
@@ -293,25 +291,6 @@ static void capture_of_a_standby_takes_all_but_unlogged_rows(void **state)
     pg_fixture_stop_server(&standby, "immediate");
 }
 
-static int group_setup(void **state)
-{
-    struct hf_error err = HF_ERROR_INIT;
-
-    (void)state;
-    if (hf_crypto_init(&err) != HF_OK)
-        return -1;
-    if (!pg_fixture_start(&server, HF_SOURCE_DIR "/tests/servers/postgres", NULL))
-        exit(SKIP_CODE); /* NOLINT(concurrency-mt-unsafe): there are no threads yet */
-    return 0;
-}
-
-static int group_teardown(void **state)
-{
-    (void)state;
-    pg_fixture_stop(&server);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -326,5 +305,5 @@ int main(void)
         cmocka_unit_test(capture_of_a_standby_takes_all_but_unlogged_rows),
     };
 
-    return cmocka_run_group_tests(tests, group_setup, group_teardown);
+    return pg_run_tests(tests);
 }
