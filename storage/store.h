@@ -71,7 +71,7 @@ bool hf_store_protects(const struct hf_store *store);
 enum hf_status hf_store_protect(struct hf_store *store, const char *key,
                                 struct hf_error *err) HF_WARN_UNUSED;
 
-/* What a store does, tried out: writes and removes an object of the store's own. */
+/* What a store does, tried out once: writes and removes an object of the store's own. */
 struct hf_store_traits {
     /* HF_PUT_CREATE is decided by the store. Else it is a look and then a put, and of two that
      * create at the same moment both may succeed. */

@@ -143,8 +143,10 @@ enum hf_status hf_s3_probe(struct hf_store *store, struct hf_store_traits *out,
     bool enabled = true;
     hf_random_hex(random, 16);
     (void)snprintf(key, sizeof key, "tmp/probe-%s", random);
-    HF_TRY(try_creating(store, key, err));
-    HF_TRY(hf_s3_remove(store, key, err));
+    if (atomic_load(&s3->conditional) == HF_S3_UNKNOWN) {
+        HF_TRY(try_creating(store, key, err));
+        HF_TRY(hf_s3_remove(store, key, err));
+    }
     if (s3->lock != HF_S3_LOCK_NONE)
         HF_TRY(ask(s3, &enabled, err));
     if (!enabled)
