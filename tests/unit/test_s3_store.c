@@ -388,6 +388,46 @@ static void request_with_expired_token_fetches_another(void **state)
     end(store, peer);
 }
 
+static void count_as_get(void *ctx, size_t index, const char *request, size_t len,
+                         struct hf_peer_answer *answer)
+{
+    const struct hf_buf *object = ctx;
+    (void)index;
+    (void)len;
+    *answer = (struct hf_peer_answer){.bytes = S3_OK};
+    if (strncmp(request, "GET ", 4) == 0)
+        *answer = (struct hf_peer_answer){.bytes = (const char *)object->data, .len = object->len};
+}
+
+/* Both ways, and one way does not wait for the other. */
+static void transfers_keep_to_the_limit(void **state)
+{
+    (void)state;
+    enum { LEN = 600000, RATE = 2000000 };
+    struct hf_error err = HF_ERROR_INIT;
+    HF_AUTO(hf_buf) object = HF_BUF_INIT;
+    HF_AUTO(hf_buf) out = HF_BUF_INIT;
+    HF_AUTO_FREE char *data = calloc(1, LEN);
+    assert_non_null(data);
+    assert_ok(hf_buf_printf(&object, &err,
+                            "HTTP/1.1 206 P\r\nContent-Range: bytes 0-%d/%d\r\n"
+                            "Content-Length: %d\r\n\r\n",
+                            LEN - 1, LEN, LEN),
+              &err);
+    assert_ok(hf_buf_append(&object, data, LEN, &err), &err);
+    struct hf_peer *peer = hf_peer_start(count_as_get, &object, NULL);
+    struct hf_store *store = s3_open_with(peer, (struct hf_s3_config){.limit = RATE}, NULL);
+    int64_t least = LEN * HF_NS_PER_S / RATE - HF_NS_PER_S / 10;
+    int64_t begin = hf_clock_monotonic();
+    assert_ok(hf_store_put(store, "a", data, LEN, HF_PUT_REPLACE, &err), &err);
+    int64_t middle = hf_clock_monotonic();
+    assert_ok(hf_store_get(store, "a", 0, LEN, &out, &err), &err);
+    assert_int_equal(out.len, LEN);
+    assert_true(middle - begin >= least);
+    assert_true(hf_clock_monotonic() - middle >= least);
+    end(store, peer);
+}
+
 enum { THREADS = 6, ROUNDS = 10 };
 
 static enum hf_status put_often(void *arg, size_t index, struct hf_error *err)
@@ -439,6 +479,7 @@ int main(void)
         cmocka_unit_test(request_too_skewed_is_signed_by_the_servers_clock),
         cmocka_unit_test(request_elsewhere_follows_the_region),
         cmocka_unit_test(request_with_expired_token_fetches_another),
+        cmocka_unit_test(transfers_keep_to_the_limit),
         cmocka_unit_test(put_by_many_threads_shares_few_connections),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
