@@ -137,9 +137,9 @@ enum hf_status hf_s3_parse_document(const struct hf_secret *document, const char
     return err->status == HF_DAMAGED ? hf_error_prefix(err, "%s", what) : err->status;
 }
 
-static bool holds(const char *text, size_t len, const struct hf_secret *secret)
+bool hf_s3_holds(const char *text, const struct hf_secret *secret)
 {
-    size_t piece = secret->len < LEAK ? secret->len : LEAK;
+    size_t len = strlen(text), piece = !secret ? 0 : secret->len < LEAK ? secret->len : LEAK;
 
     for (size_t i = 0; piece > 0 && i + piece <= secret->len; i++) {
         if (memmem(text, len, secret->data + i, piece))
@@ -158,6 +158,6 @@ void hf_s3_quote(char *out, size_t size, const char *said, const struct hf_secre
             out[len++] = plain ? *said : ' ';
     }
     out[len] = 0;
-    if (secret && holds(out, len, secret))
+    if (hf_s3_holds(out, secret))
         out[0] = 0;
 }

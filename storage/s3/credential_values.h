@@ -44,8 +44,11 @@ enum hf_status hf_s3_parse_document(const struct hf_secret *document, const char
                                     const char *what, struct hf_s3_credentials *out,
                                     struct hf_error *err) HF_WARN_UNUSED;
 
-/* What a server said, fit for an error: one line of printable ASCII, cut to size. "" when any eight
- * bytes of the secret (or all of a shorter one) are in it. secret may be NULL. */
+/* Whether any eight bytes of the secret (or all of a shorter one) are in the text. secret may be
+ * NULL. */
+bool hf_s3_holds(const char *text, const struct hf_secret *secret);
+/* What a server said, fit for an error: one line of printable ASCII, cut to size; "" when it holds
+ * the secret. */
 void hf_s3_quote(char *out, size_t size, const char *said, const struct hf_secret *secret);
 
 #endif

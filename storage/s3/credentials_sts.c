@@ -141,17 +141,29 @@ static enum hf_status read_success(const struct hf_secret *body, struct answer *
     return hf_s3_credentials_set(&values, WHAT, out, err);
 }
 
-/* secret: what was sent, which the answer must not bring into the error. */
+/* What was sent, which the answer must not bring into the error; either may be NULL. */
+struct sent {
+    const struct hf_secret *key;
+    const struct hf_secret *token;
+};
+
+static void quote(char *out, size_t size, const char *said, const struct sent *sent)
+{
+    hf_s3_quote(out, size, said, sent->key);
+    if (hf_s3_holds(out, sent->token))
+        out[0] = 0;
+}
+
 static enum hf_status read_refusal(const struct hf_s3_said *said, const struct hf_s3_role *role,
-                                   const struct hf_secret *secret, struct answer *answer,
+                                   const struct sent *sent, struct answer *answer,
                                    struct hf_error *err)
 {
     struct hf_error ignored = HF_ERROR_INIT; /* an answer that is no XML has nothing to say */
     char code[80], message[QUOTE_MAX];
 
     (void)!hf_xml_parse(said->error, strlen(said->error), take_element, answer, &ignored);
-    hf_s3_quote(code, sizeof code, answer->code, secret);
-    hf_s3_quote(message, sizeof message, answer->message, secret);
+    quote(code, sizeof code, answer->code, sent);
+    quote(message, sizeof message, answer->message, sent);
     return hf_error_set(
         err, HF_DENIED, WHAT " does not let us take on role %.200s (HTTP status %d%s%s%s%s)",
         role->arn, said->status, *code ? ", " : "", code, *message ? ": " : "", message);
@@ -166,7 +178,7 @@ static void answer_done(struct answer *answer)
 
 static enum hf_status post(const struct hf_s3_look *look, const char *endpoint,
                            const struct hf_buf *form, const char *const *headers,
-                           const struct hf_s3_role *role, const struct hf_secret *secret,
+                           const struct hf_s3_role *role, const struct sent *sent,
                            struct hf_s3_credentials *out, struct hf_error *err)
 {
     HF_AUTO(hf_s3_said) said = {.body = NULL};
@@ -188,7 +200,7 @@ static enum hf_status post(const struct hf_s3_look *look, const char *endpoint,
     ask.url = url;
     HF_TRY(hf_s3_ask(&ask, &said, err));
     status = said.body ? read_success(said.body, &answer, out, err)
-                       : read_refusal(&said, role, secret, &answer, err);
+                       : read_refusal(&said, role, sent, &answer, err);
     answer_done(&answer);
     return status;
 }
@@ -223,7 +235,8 @@ enum hf_status hf_s3_sts_web_identity(const struct hf_s3_look *look, const struc
     HF_TRY(find_endpoint(region_of(look, role), &endpoint, err));
     HF_TRY(begin_form("AssumeRoleWithWebIdentity", role, &form, err));
     HF_TRY(add(&form, "WebIdentityToken", hf_secret_text(token), err));
-    return post(look, endpoint, &form, headers, role, token, out, err);
+    struct sent sent = {.token = token};
+    return post(look, endpoint, &form, headers, role, &sent, out, err);
 }
 
 enum hf_status hf_s3_way_web_identity(struct hf_s3_look *look, struct hf_s3_credentials *out,
@@ -323,7 +336,8 @@ enum hf_status hf_s3_sts_assume_role(const struct hf_s3_look *look, const struct
                                      headers.date, hf_secret_text(headers.authorization),
                                      headers.token ? hf_secret_text(headers.token) : NULL, NULL};
 
-        status = post(look, endpoint, &form, lines, role, by->secret_key, out, err);
+        struct sent sent = {.key = by->secret_key, .token = by->session_token};
+        status = post(look, endpoint, &form, lines, role, &sent, out, err);
     }
     hf_secret_free(headers.authorization);
     hf_secret_free(headers.token);

@@ -1,3 +1,4 @@
+#include "storage/s3/credential_values.h"
 #include "storage/s3/s3_internal.h"
 
 #include "base/clock.h"
@@ -218,6 +219,17 @@ static void copy_header(struct sending *sending, const char *name, char *to, siz
         hf_s3_copy_plain(to, size, value);
 }
 
+/* Some servers say what they were sent. */
+static void hide_secrets(struct hf_s3_fault *fault, const struct hf_s3_credentials *credentials)
+{
+    char *const texts[] = {fault->code, fault->message, fault->region, fault->request_id};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (hf_s3_holds(texts[i], credentials->secret_key) ||
+            hf_s3_holds(texts[i], credentials->session_token))
+            texts[i][0] = '\0';
+    }
+}
+
 static void read_fault(struct sending *sending, const struct hf_http_response *response)
 {
     struct hf_s3_fault *fault = &sending->reply->fault;
@@ -226,11 +238,13 @@ static void read_fault(struct sending *sending, const struct hf_http_response *r
     if (response->status >= 200 && response->status < 300) {
         if (!sending->request->sink)
             (void)hf_s3_fault_read(fault, body->data, body->len);
+        hide_secrets(fault, sending->credentials);
         return;
     }
     (void)hf_s3_fault_read(fault, response->error, response->error_len);
     copy_header(sending, "x-amz-bucket-region", fault->region, sizeof fault->region);
     copy_header(sending, "x-amz-request-id", fault->request_id, sizeof fault->request_id);
+    hide_secrets(fault, sending->credentials);
 }
 
 /* How far our clock, as far as it is corrected, is from the server's. */
