@@ -9,8 +9,9 @@
  * cannot pass (403, no such bucket, wrong signature) is reported at once, with what to check.
  *
  * HF_PUT_CREATE: by "If-None-Match: *". A server that answers 501 to that is asked with HEAD first
- * instead, from then on; one that ignores it overwrites. Whoever relies on HF_PUT_CREATE over S3
- * must be safe in both cases (docs/format.md says how each object is); hf_s3_probe tells.
+ * instead, from then on, and so is one that is not AWS and keeps versions (Ceph ignores the
+ * condition there); one that ignores it overwrites. Whoever relies on HF_PUT_CREATE over S3 must be
+ * safe in both cases (docs/format.md says how each object is); hf_s3_probe tells.
  *
  * Memory: about 1.3 MiB a connection in use, and what callers hand over.
  */

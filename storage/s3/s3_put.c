@@ -174,12 +174,21 @@ static bool etag_is_md5(const struct hf_s3 *s3, const char *etag)
     return hf_unhex(md5, sizeof md5, text);
 }
 
+/* Where a bucket keeps versions a put to Ceph makes a new one and never finds its key taken,
+ * whatever its condition. AWS is right there, too. */
+static void note_versions(struct hf_s3 *s3, struct hf_http *http)
+{
+    if (!s3->endpoint.aws && hf_http_header(http, "x-amz-version-id"))
+        atomic_store(&s3->conditional, HF_S3_NO);
+}
+
 /* What the server says it stored is what was sent, where that can be told. */
-static enum hf_status check_etag(void *ctx, struct hf_s3_connection *connection,
-                                 struct hf_error *err)
+static enum hf_status check_stored(void *ctx, struct hf_s3_connection *connection,
+                                   struct hf_error *err)
 {
     const struct hf_s3_upload *up = ctx;
     const char *etag = hf_http_header(connection->http, "ETag");
+    note_versions(up->s3, connection->http);
     if (!up->sums.md5[0] || !etag_is_md5(up->s3, etag) ||
         strncmp(etag + 1, up->sums.md5, HF_MD5_TEXT - 1) == 0)
         return HF_OK;
@@ -208,7 +217,7 @@ static enum hf_status put_once(struct hf_s3_upload *up, bool condition, struct h
                                     .body = up->data,
                                     .body_len = up->len,
                                     .payload = hash_in_name(up),
-                                    .read = check_etag,
+                                    .read = check_stored,
                                     .ctx = up};
     hf_s3_add_object_headers(up->s3, up, &request);
     if (condition)

@@ -3,6 +3,7 @@
  * (tests/support/server_store.h). Each has a prefix of its own. Ends with 77 where no server was
  * started. NAME=VALUE "weak=1": the server promises nothing where two write the same key at once.
  */
+#include "base/clock.h"
 #include "base/random.h"
 #include "tests/support/server_store.h"
 #include "tests/support/store_conformance.h"
@@ -41,11 +42,44 @@ static void store_conforms(void **state)
         HF_AUTO_PTR(hf_store) store = NULL;
         if (server.weak && hf_store_tests[i].race)
             continue;
-        print_message("  %s\n", hf_store_tests[i].name);
         if (open_one(i, &store, &err) != HF_OK)
             fail_msg("%s", err.text);
+        if (hf_store_protects(store) && hf_store_tests[i].removes)
+            continue;
+        print_message("  %s\n", hf_store_tests[i].name);
         hf_store_tests[i].run(store);
     }
+}
+
+/* Objects are locked, and until then they stay; leases come and go all the same. */
+static void locked_objects_stay(void **state)
+{
+    const int64_t hours = 3600 * HF_NS_PER_S;
+    struct hf_error err = HF_ERROR_INIT;
+    HF_AUTO_PTR(hf_store) store = NULL;
+    struct hf_store_stat stat;
+    struct hf_store_traits traits;
+    const char *const keys[] = {"index/1", "leases/1"};
+    (void)state;
+    assert_int_equal(open_one(hf_store_tests_count, &store, &err), HF_OK);
+    if (hf_store_probe(store, &traits, &err) != HF_OK)
+        fail_msg("%s", err.text);
+    assert_true(traits.protects);
+    assert_int_equal(hf_store_put(store, keys[0], "1", 1, HF_PUT_CREATE, &err), HF_OK);
+    assert_int_equal(hf_store_put(store, keys[1], "1", 1, HF_PUT_CREATE, &err), HF_OK);
+    assert_int_equal(hf_store_stat(store, keys[0], &stat, &err), HF_OK);
+    assert_true(stat.locked_until > hf_clock_now() + 23 * hours);
+    assert_true(stat.locked_until < hf_clock_now() + 25 * hours);
+    const int64_t until = stat.locked_until;
+    assert_int_equal(hf_store_protect(store, keys[0], &err), HF_OK);
+    assert_int_equal(hf_store_stat(store, keys[0], &stat, &err), HF_OK);
+    assert_true(stat.locked_until >= until);
+    assert_int_equal(hf_store_delete(store, keys[0], &err), HF_DENIED);
+    assert_non_null(strstr(err.text, "locked until"));
+    assert_int_equal(hf_store_delete_many(store, keys, 2, &err), HF_DENIED);
+    assert_int_equal(hf_store_stat(store, keys[0], &stat, &err), HF_OK);
+    assert_int_equal(hf_store_stat(store, keys[1], &stat, &err), HF_NOT_FOUND);
+    assert_int_equal(hf_store_protect(store, "index/2", &err), HF_NOT_FOUND);
 }
 
 static bool read_arguments(int argc, char **argv)
@@ -69,6 +103,8 @@ static bool read_arguments(int argc, char **argv)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(store_conforms)};
+    const struct CMUnitTest locked[] = {cmocka_unit_test(store_conforms),
+                                        cmocka_unit_test(locked_objects_stay)};
     struct hf_error err = HF_ERROR_INIT;
     HF_AUTO_PTR(hf_store) store = NULL;
     if (!read_arguments(argc, argv))
@@ -78,5 +114,7 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "%s\n", err.text);
         return status == HF_NOT_FOUND ? SKIPPED : 1;
     }
+    if (hf_store_protects(store))
+        return cmocka_run_group_tests(locked, NULL, NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,6 +47,7 @@ hf_store_conforms(swift swift weak=1)
 hf_store_conforms(ceph ceph)
 hf_store_conforms(ceph-tls ceph use=tls unsigned=1)
 hf_store_conforms(ceph-host ceph use=host style=virtual)
+hf_store_conforms(ceph-locked ceph use=locked lock=governance lock_days=1 weak=1)
 
 # Requests are counted before S3 servers.
 foreach(server ceph swift)
@@ -55,4 +56,12 @@ foreach(server ceph swift)
   set_tests_properties(e2e-requests-${server} PROPERTIES LABELS e2e TIMEOUT 900
     FIXTURES_REQUIRED "servers;${server}" SKIP_RETURN_CODE ${skip}
     ENVIRONMENT "HOLDFAST_BUILD=${CMAKE_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1;HOLDFAST_TEST_S3=${CMAKE_BINARY_DIR}/servers/${server}/settings")
+endforeach()
+
+# The main job once more, with its repositories in a bucket.
+foreach(name check consistency export faults_server keys kill restore roundtrip selection server)
+  add_test(NAME s3-${name} COMMAND /usr/bin/python3 ${CMAKE_CURRENT_SOURCE_DIR}/e2e/test_${name}.py)
+  set_tests_properties(s3-${name} PROPERTIES LABELS e2e FIXTURES_REQUIRED "servers;ceph" TIMEOUT 900
+    SKIP_RETURN_CODE ${skip} ENVIRONMENT
+    "HOLDFAST_BUILD=${CMAKE_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1;HOLDFAST_TEST_STORE=s3:${CMAKE_BINARY_DIR}/servers/ceph/settings")
 endforeach()

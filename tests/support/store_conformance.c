@@ -220,6 +220,16 @@ static void list_finds_what_begins_with_the_prefix(struct hf_store *store)
     expect_list(store, "other/", 0, NULL);
 }
 
+static void probe_leaves_nothing(struct hf_store *store)
+{
+    struct hf_store_traits traits;
+    struct hf_error err = HF_ERROR_INIT;
+    if (hf_store_probe(store, &traits, &err) != HF_OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(traits.protects, hf_store_protects(store));
+    expect_list(store, "", 0, NULL);
+}
+
 static enum hf_status stop_at_first(void *ctx, const char *key, const struct hf_store_stat *stat,
                                     struct hf_error *err)
 {
@@ -353,8 +363,13 @@ const struct hf_store_test hf_store_tests[] = {
     TEST(get_all_larger_than_max_is_damage),
     TEST(absent_key_is_not_found),
     TEST(stat_tells_size_and_time),
-    TEST(delete_removes_and_takes_absent_keys),
-    TEST(delete_many_removes_all_and_takes_absent_keys),
+    {.name = "delete_removes_and_takes_absent_keys",
+     .run = delete_removes_and_takes_absent_keys,
+     .removes = true},
+    TEST(probe_leaves_nothing),
+    {.name = "delete_many_removes_all_and_takes_absent_keys",
+     .run = delete_many_removes_all_and_takes_absent_keys,
+     .removes = true},
     TEST(protect_locks_only_where_the_store_does),
     TEST(list_finds_what_begins_with_the_prefix),
     TEST(list_ends_with_the_callers_error),

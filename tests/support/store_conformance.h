@@ -15,6 +15,7 @@ struct hf_store_test {
     /* Of two at the same moment: not what a server without conditional put promises, or one with a
      * single copy of everything that it moves while it is read. */
     bool race;
+    bool removes; /* not where objects are locked */
 };
 
 /* hf_store_tests_count of them. */
