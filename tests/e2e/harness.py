@@ -241,6 +241,12 @@ class TestCase(unittest.TestCase):
         self.addCleanup(remove_tree, found)
         return found
 
+    def where(self):
+        """The repository's place, as a configuration has it."""
+        if not BUCKET:
+            return f"path: {self.repo}"
+        return f"s3: {{bucket: {BUCKET.bucket}, prefix: {self.repo.key}}}"
+
     def secret(self, name, text):
         path = self.folder / name
         path.write_text(text + "\n")
@@ -252,6 +258,10 @@ class TestCase(unittest.TestCase):
         clean.update(LC_ALL="C.UTF-8", XDG_CACHE_HOME=str(self.base / "cache"),
                      ASAN_OPTIONS=f"exitcode={SANITIZER}:detect_leaks=1:abort_on_error=0",
                      LSAN_OPTIONS=f"exitcode={SANITIZER}", UBSAN_OPTIONS="print_stacktrace=1")
+        if BUCKET:
+            s = BUCKET.settings
+            clean.update(AWS_ENDPOINT_URL_S3=s["endpoint"], AWS_REGION=s["region"],
+                         AWS_ACCESS_KEY_ID=s["access_key"], AWS_SECRET_ACCESS_KEY=s["secret_key"])
         clean.update({k: str(v) for k, v in (env or {}).items()})
         return clean
 

@@ -88,7 +88,7 @@ class Restore(TestCase):
 
     def test_a_bare_name_is_on_the_server_of_the_source(self):
         (self.folder / "holdfast.yaml").write_text(f"""
-repositories: {{r: {{path: {self.repo}, identity_file: {self.base}/identity}}}}
+repositories: {{r: {{{self.where()}, identity_file: {self.base}/identity}}}}
 sources:
   app: {{postgres: {{host: {self.server.folder}/s, port: {self.server.port}, user: postgres, database: app}}}}
 """)

@@ -1,5 +1,7 @@
 #!/usr/bin/python3
 """Parts of a database: left out of a backup, or chosen at a restore."""
+import re
+
 import harness
 from harness import DONE, FAILED, USAGE, TestCase
 
@@ -62,7 +64,7 @@ class Selection(TestCase):
         )
         for options, expected in cases:
             with self.subTest(options=options):
-                self.repo = self.place("-".join(o.strip("-").replace("*", "") for o in options))
+                self.repo = self.place("-".join(re.sub("[*?-]", "", o) for o in options))
                 self.init()
                 self.backup(self.server.url("shop"), *options)
                 self.assertEqual(expected, self.restored())
