@@ -2,12 +2,14 @@
 """The benchmark: see scripts/bench. Each part measures holdfast and its peers one after the other
 and compares within that run; a bar is the ratio (or figure) that must not be exceeded."""
 import argparse
+import contextlib
 import json
 import os
 import platform
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -15,7 +17,14 @@ from pathlib import Path
 from measure import GIB, program, shell, size_of
 
 TOP = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tests/support"))
+import s3  # noqa: E402
+from s3_peer import Peer, Upstream  # noqa: E402
+
 HOLDFAST = TOP / "build/holdfast"
+BENCH_STORE = TOP / "build/bench/tests/bench_store"
+CEPH = TOP / "tests/servers/ceph"
+OBJECTS, THREADS = 64, 4  # of 16 MiB, put and got as they are
 POSTGRES = TOP / "tests/servers/postgres"
 MIB = 1 << 20
 SETTINGS = ["fsync=on", "shared_buffers=512MB", "max_wal_size=8GB", "checkpoint_timeout=30min",
@@ -73,9 +82,9 @@ class Bench:
         self.sql("postgres", f"DROP DATABASE IF EXISTS {database}")
         self.sql("postgres", "CHECKPOINT")
 
-    def holdfast(self, *arguments):
-        cost = program([HOLDFAST, *arguments, "--repository", self.work / "repository",
-                        "--passphrase-file", self.work / "passphrase", "--json"])
+    def holdfast(self, *arguments, repository=None, **env):
+        cost = program([HOLDFAST, *arguments, "--repository", repository or self.work / "repository",
+                        "--passphrase-file", self.work / "passphrase", "--json"], **env)
         events = [json.loads(line) for line in cost.out.splitlines()]
         cost.extra = next((e for e in reversed(events) if e["event"] not in ("progress", "step")), {})
         cost.command = cost.command.replace(str(HOLDFAST), "holdfast")
@@ -251,6 +260,87 @@ class Bench:
         self.bar(part, "peak memory at 10 times the data", large / MIB, 256, " MiB")
         self.bar(part, "peak memory at 10 times the data, against once", large / small, 1.25)
 
+    @contextlib.contextmanager
+    def ceph(self):
+        """A Ceph of one node on this machine, its objects in a file on the same disk; how to reach it
+        for holdfast, and for rclone as the remote C."""
+        subprocess.run([CEPH, "start", self.work / "ceph"], check=True)
+        try:
+            client = s3.Client(self.work / "ceph/settings")
+            rclone = {"TYPE": "s3", "PROVIDER": "Ceph", "ENDPOINT": client.settings["endpoint"],
+                      "ACCESS_KEY_ID": client.settings["access_key"],
+                      "SECRET_ACCESS_KEY": client.settings["secret_key"]}
+            yield client, {**s3_environment(client.settings), "XDG_CACHE_HOME": str(self.work / "cache"),
+                           "RCLONE_CONFIG": "/dev/null",
+                           **{f"RCLONE_CONFIG_C_{name}": value for name, value in rclone.items()}}
+        finally:
+            subprocess.run([CEPH, "stop", self.work / "ceph"], check=True)
+            self.clear("ceph", "cache")
+
+    def with_server(self, part, what, work, stored=None):
+        """A row that says what the server took besides."""
+        def used():
+            return float(subprocess.run([CEPH, "cpu", self.work / "ceph"], check=True, text=True,
+                                        stdout=subprocess.PIPE).stdout)
+        shell("sync")
+        before = used()
+        cost = work()
+        self.row(part, f"{what} (the server: {used() - before:.1f} s CPU)", cost, stored)
+        return cost
+
+    def s3(self):
+        """Into a bucket of a Ceph on the same machine, which shares the processor, against a directory; and
+        objects of 16 MiB alone, against rclone. holdfast signs the SHA-256 of what it sends; times
+        include reading and writing files."""
+        app, w, part = self.main_data(), self.work, "s3"
+        url = self.url(app)
+        self.fresh_repository()
+        local = self.holdfast("backup", url, "--name", "app")
+        self.row(part, "holdfast backup to a directory", local)
+        self.clear("repository")
+        with self.ceph() as (client, env):
+            repository = f"s3://{client.bucket}/bench"
+            self.holdfast("init", repository=repository, **env)
+            remote = self.with_server(part, "holdfast backup to Ceph", lambda: self.holdfast(
+                "backup", url, "--name", "app", repository=repository, **env))
+            with Peer(Upstream(client.settings)) as peer:
+                again = self.holdfast("backup", url, "--name", "app", repository=repository,
+                                      **{**env, **s3_environment(peer.settings)})
+                requests, kinds = len(peer.requests), peer.kinds()
+            self.row(part, "holdfast backup to Ceph, nothing changed ("
+                     + ", ".join(f"{n} {kind}" for kind, n in kinds.items()) + ")", again)
+            client.empty("bench/")
+            puts, gets = self.objects_alone(part, client, env)
+        self.bar(part, "time of a full backup, against a directory", remote.seconds / local.seconds, 1.35)
+        self.bar(part, "requests of a backup after no change", requests, 40)
+        for what, (ours, theirs) in (("put", puts), ("get", gets)):
+            self.bar(part, f"time to {what} objects, against rclone", ours.seconds / theirs.seconds, 1.11)
+            self.bar(part, f"CPU to {what} objects, against rclone", ours.all_cpu / theirs.all_cpu, 1)
+
+    def objects_alone(self, part, client, env):
+        """((ours, rclone's) of puts, the same of gets)."""
+        w, costs = self.work, []
+        (w / "objects").mkdir()
+        for number in range(OBJECTS):
+            (w / f"objects/{number:04}").write_bytes(os.urandom(16 * MIB))
+        what = f"{OBJECTS} × 16 MiB, {THREADS} at once"
+        settings = w / "ceph/settings"
+        for verb in ("put", "get"):
+            for name in ("ours", "theirs"):
+                (w / name).mkdir(exist_ok=True)
+            folder = w / "objects" if verb == "put" else w / "ours"
+            ours = self.with_server(part, f"holdfast's store, {verb} {what}", lambda: program(
+                [BENCH_STORE, verb, settings, "raw/ours", folder, THREADS]))
+            ends = [w / "objects", f"C:{client.bucket}/raw/theirs"]
+            if verb == "get":
+                ends = [ends[1], w / "theirs"]
+            theirs = self.with_server(part, f"rclone copy, {verb} {what}", lambda: program(
+                ["rclone", "copy", "--transfers", THREADS, "--s3-no-check-bucket", *ends], **env))
+            costs.append((ours, theirs))
+        client.empty("raw/")
+        self.clear("objects", "ours", "theirs")
+        return costs
+
     def profile(self):
         """Where holdfast's own processor time goes on a full backup (perf)."""
         self.fresh_repository()
@@ -261,6 +351,12 @@ class Bench:
                        "--sort dso,symbol --percent-limit 0.7 --stdio 2>/dev/null | grep -v '^#' | grep .").out
         self.results["profile"] = {"rows": [], "bars": [], "text": report}
         print(report)
+
+
+def s3_environment(settings):
+    return {"AWS_ENDPOINT_URL_S3": settings["endpoint"], "AWS_REGION": settings["region"],
+            "AWS_ACCESS_KEY_ID": settings["access_key"], "AWS_SECRET_ACCESS_KEY": settings["secret_key"],
+            "AWS_CA_BUNDLE": ""}
 
 
 def say(text):
@@ -303,7 +399,7 @@ def render(results):
 
 
 def main():
-    parts = ["backup", "repeat", "restore", "small", "memory", "profile"]
+    parts = ["backup", "repeat", "restore", "small", "memory", "s3", "profile"]
     parser = argparse.ArgumentParser(prog="scripts/bench", description="See the head of scripts/bench.")
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--data", type=Path)
