@@ -321,13 +321,17 @@ static enum hf_status open_store(struct hf_session *session, const struct hf_cho
 {
     struct hf_opened *opened = find_opened(session, chosen->place);
     HF_AUTO_FREE char *title = NULL;
+    enum hf_status status;
 
     if (!opened) {
         HF_TRY(hf_text_format(&title, err, "repository %s",
                               chosen->name ? chosen->name : chosen->place));
         HF_TRY(hf_session_add_opened(session, title, chosen->place, &opened, err));
-        if (hf_place_open(session, chosen, mode, &opened->store, err) != HF_OK)
-            return hf_opened_name(opened, err);
+        status = hf_place_open(session, chosen, mode, &opened->store, err);
+        if (status != HF_OK) {
+            (void)hf_opened_name(opened, err);
+            return status;
+        }
         HF_TRY(hf_cached_wrap(session, chosen, &opened->store, &opened->cached, err));
         hf_store_watch(opened->store, session->cancel);
     }

@@ -4,14 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SCHEME = 5, URL_MAX = 4096, KEYS_MAX = 24 };
+enum { SCHEME = 5, URL_MAX = 4096, NODES_MAX = 48 }; /* a key and its value are two nodes */
 
 /* Nodes of a map with bucket, prefix and the parameters; texts point into copy. */
 struct nodes {
     char *copy;
     struct hf_yaml map;
-    struct hf_yaml list[2 * KEYS_MAX];
-    struct hf_yaml *items[2 * KEYS_MAX];
+    struct hf_yaml list[NODES_MAX];
+    struct hf_yaml *items[NODES_MAX];
 };
 
 static void nodes_auto(struct nodes *nodes)
@@ -99,7 +99,7 @@ static enum hf_status add_parameters(struct nodes *nodes, char *query, struct hf
             if (strcmp(nodes->items[i]->text, query) == 0)
                 return wrong(err, "a parameter is given twice");
         }
-        if (nodes->map.count == 2 * KEYS_MAX)
+        if (nodes->map.count == NODES_MAX)
             return wrong(err, "there are too many parameters");
         add(nodes, query, query);
         add(nodes, value, value);
