@@ -29,6 +29,7 @@ enum {
     HF_CONFIG_LEVEL_MAX = 19,
     HF_CONFIG_JOBS_MAX = 64,
     HF_CONFIG_LOCK_TIMEOUT_MAX = 86400,
+    HF_CONFIG_TIME_LIMIT_MAX = 86400,
 };
 
 struct hf_config_s3; /* agent/config_s3.h */

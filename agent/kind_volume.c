@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A directory may be given where a source may: an absolute path, or one that says that it is one.
  */
@@ -18,6 +19,17 @@ static enum hf_status copy_list(const struct hf_args *args, enum hf_option_id id
     for (size_t i = 0; i < args->values[id].count; i++)
         HF_TRY(hf_strings_add(out, args->values[id].items[i], err));
     return HF_OK;
+}
+
+enum hf_status hf_volume_state_dir(char **out, struct hf_error *err)
+{
+    const char *home = getenv("HOME"), *state = getenv("XDG_STATE_HOME");
+
+    if (geteuid() == 0)
+        return hf_text_copy("/var/lib/holdfast-state", out, err);
+    if (state && *state)
+        return hf_text_format(out, err, "%s/holdfast", state);
+    return hf_text_format(out, err, "%s/.holdfast-state", home && *home ? home : "/tmp");
 }
 
 static const char *last_part(const char *path)
@@ -49,29 +61,53 @@ static enum hf_status from_url(const struct hf_session *session, const char *url
 static enum hf_status prepare(const struct hf_session *session, struct hf_config_source *source,
                               struct hf_error *err)
 {
+    struct hf_volume_config *config = &source->as.volume;
+
     (void)session;
-    (void)source;
-    (void)err;
+    if (!config->state_dir)
+        HF_TRY(hf_volume_state_dir(&config->state_dir, err));
     return HF_OK;
 }
 
-/* --to is a directory, whether or not the configuration knows the source. */
+void hf_volume_recover_all(const struct hf_session *session)
+{
+    const struct hf_config *config = session->config;
+
+    for (size_t i = 0; config && i < config->source_count; i++) {
+        struct hf_config_source *source = &config->sources[i];
+        struct hf_error err = HF_ERROR_INIT;
+
+        if (source->kind == &hf_kind_volume &&
+            (prepare(session, source, &err) != HF_OK ||
+             hf_volume_recover(source->as.volume.state_dir, hf_output_observer(session->output),
+                               &err) != HF_OK))
+            hf_output_warning(session->output, "%s", err.text);
+    }
+}
+
+/* --to is a directory, or docker:VOLUME, whether or not the configuration knows the source. */
 static enum hf_status target(struct hf_session *session, const char *to, const char *name,
                              struct hf_config_source *source, struct hf_target *out,
                              struct hf_error *err)
 {
+    static const char docker[] = "docker:";
+
     (void)session;
-    (void)source;
     if (strstr(to, "://"))
         return hf_error_set(err, HF_USAGE, "--to takes a directory for a volume, not a URL");
     if (!*to)
         return hf_error_set(err, HF_USAGE, "--to: which directory?");
     out->made.kind = &hf_kind_volume;
     HF_TRY(hf_text_copy(name, &out->made.name, err));
-    HF_TRY(hf_text_copy(to, &out->made.as.volume.path, err));
     out->source = &out->made;
+    if (strncmp(to, docker, sizeof docker - 1) == 0) {
+        if (source && source->as.volume.docker_socket)
+            HF_TRY(hf_text_copy(source->as.volume.docker_socket, &out->made.as.volume.docker_socket,
+                                err));
+        return hf_text_copy(to + sizeof docker - 1, &out->made.as.volume.docker, err);
+    }
     out->name = to;
-    return HF_OK;
+    return hf_text_copy(to, &out->made.as.volume.path, err);
 }
 
 static enum hf_status for_export(const struct hf_session *session,

@@ -1,5 +1,6 @@
 /* holdfast backup */
 #include "agent/backup_plan.h"
+#include "agent/config_volume.h"
 #include "agent/duration.h"
 #include "agent/kind.h"
 #include "agent/replicate.h"
@@ -140,6 +141,7 @@ static enum hf_status run_tasks(struct hf_session *session, const struct hf_back
     enum hf_status first = HF_OK;
     size_t failed = 0;
 
+    hf_volume_recover_all(session);
     for (size_t i = 0; i < plan->count; i++) {
         struct hf_error one = HF_ERROR_INIT;
 

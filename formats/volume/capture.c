@@ -9,6 +9,8 @@
 #include "formats/volume/links.h"
 #include "formats/volume/owners.h"
 #include "formats/volume/path.h"
+#include "formats/volume/quiet.h"
+#include "formats/volume/surroundings.h"
 #include "formats/volume/walk.h"
 #include "formats/volume/xattr.h"
 
@@ -20,6 +22,7 @@
 
 struct capture {
     const struct hf_volume_config *config;
+    const char *path; /* of the directory, also of a Docker volume */
     const struct hf_sink *sink;
     const struct hf_work *work;
     int root;
@@ -49,9 +52,9 @@ static void capture_done(struct capture *capture)
 static enum hf_status prepare(struct capture *capture, struct hf_error *err)
 {
     const struct hf_volume_config *config = capture->config;
-    capture->root = open(config->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    capture->root = open(capture->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (capture->root < 0)
-        return hf_error_sys(err, errno, "%s", config->path);
+        return hf_error_sys(err, errno, "%s", capture->path);
     HF_TRY(hf_vol_patterns_new(&config->exclude, &capture->exclude, err));
     HF_TRY(hf_vol_patterns_new(&config->include, &capture->include, err));
     HF_TRY(hf_vol_notes_new(&capture->notes, err));
@@ -81,9 +84,9 @@ static enum hf_status refuse_live_postgres(void *ctx, const char *path, char *co
                                            size_t count, struct hf_error *err)
 {
     char text[HF_VOL_PATH_TEXT];
-    (void)ctx;
-    if (!has_name(names, count, "postmaster.pid") || !has_name(names, count, "PG_VERSION") ||
-        !has_name(names, count, "global"))
+    const struct capture *capture = ctx;
+    if (capture->config->stop.count > 0 || !has_name(names, count, "postmaster.pid") ||
+        !has_name(names, count, "PG_VERSION") || !has_name(names, count, "global"))
         return HF_OK;
     return hf_error_set(err, HF_UNSUPPORTED,
                         "%s is the data directory of a PostgreSQL server that is running (or was "
@@ -274,12 +277,13 @@ static enum hf_status make_properties(struct capture *capture, json_t **out, str
     char path[HF_VOL_PATH_TEXT];
     return hf_json_pack(
         out, err,
-        "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:{s:I, s:I}, s:o, s:o, s:o, s:o, s:o, s:o}",
-        "path", hf_vol_path_text(path, capture->config->path), "files", (json_int_t)c->files,
-        "directories", (json_int_t)c->directories, "symlinks", (json_int_t)c->symlinks,
-        "hard_links", (json_int_t)c->hard_links, "devices", (json_int_t)c->devices, "fifos",
-        (json_int_t)c->fifos, "bytes", (json_int_t)c->bytes, "read", "files",
-        (json_int_t)c->read_files, "bytes", (json_int_t)c->read_bytes, "changed",
+        "{s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:{s:I, s:I}, s:o, s:o, s:o, s:o, s:o, "
+        "s:o}",
+        "path", hf_vol_path_text(path, capture->path), "docker", capture->config->docker, "files",
+        (json_int_t)c->files, "directories", (json_int_t)c->directories, "symlinks",
+        (json_int_t)c->symlinks, "hard_links", (json_int_t)c->hard_links, "devices",
+        (json_int_t)c->devices, "fifos", (json_int_t)c->fifos, "bytes", (json_int_t)c->bytes,
+        "read", "files", (json_int_t)c->read_files, "bytes", (json_int_t)c->read_bytes, "changed",
         hf_vol_notes_json(capture->notes, HF_VOL_CHANGED), "vanished",
         hf_vol_notes_json(capture->notes, HF_VOL_VANISHED), "unreadable",
         hf_vol_notes_json(capture->notes, HF_VOL_UNREADABLE), "sockets",
@@ -287,11 +291,13 @@ static enum hf_status make_properties(struct capture *capture, json_t **out, str
         hf_vol_owners_json(&capture->users), "groups", hf_vol_owners_json(&capture->groups));
 }
 
-enum hf_status hf_vol_capture(const void *config, const struct hf_sink *sink,
-                              const struct hf_work *work, struct hf_capture_result *out,
-                              struct hf_error *err)
+/* All of it, on a volume that is quiet. */
+static enum hf_status capture_directory(const char *path, const struct hf_volume_config *config,
+                                        const struct hf_sink *sink, const struct hf_work *work,
+                                        struct hf_capture_result *out, struct hf_error *err)
 {
-    struct capture capture = {.config = config, .sink = sink, .work = work, .root = -1};
+    struct capture capture = {
+        .config = config, .path = path, .sink = sink, .work = work, .root = -1};
     int64_t time = hf_clock_now();
     enum hf_status status = prepare(&capture, err);
     if (status == HF_OK)
@@ -304,4 +310,42 @@ enum hf_status hf_vol_capture(const void *config, const struct hf_sink *sink,
     if (status == HF_OK)
         out->time = time;
     return status;
+}
+
+/* Whatever went wrong, containers go on; that they do not is worse than what went wrong before. */
+static enum hf_status capture_quietly(const char *path, const struct hf_volume_config *config,
+                                      const struct hf_sink *sink, const struct hf_work *work,
+                                      struct hf_capture_result *out, struct hf_error *err)
+{
+    struct hf_vol_quiet *quiet;
+    struct hf_error undoing = HF_ERROR_INIT;
+    HF_TRY(hf_vol_quiet_begin(config, work->cancel, &quiet, err));
+    enum hf_status status = capture_directory(path, config, sink, work, out, err);
+    if (hf_vol_quiet_end(quiet, &undoing) == HF_OK)
+        return status;
+    if (status != HF_OK)
+        return hf_error_prefix(err, "%s; and before", undoing.text);
+    json_decref(out->properties);
+    out->properties = NULL;
+    *err = undoing;
+    return undoing.status;
+}
+
+enum hf_status hf_vol_capture(const void *arg, const struct hf_sink *sink,
+                              const struct hf_work *work, struct hf_capture_result *out,
+                              struct hf_error *err)
+{
+    const struct hf_volume_config *config = arg;
+    HF_AUTO_FREE char *path = NULL;
+    struct hf_error after = HF_ERROR_INIT;
+    HF_TRY(hf_vol_locate(config, work->cancel, &path, err));
+    HF_TRY(hf_vol_run_command(config, HF_VOL_BEFORE, work->cancel, err));
+    enum hf_status status = capture_quietly(path, config, sink, work, out, err);
+    /* Not cancelled with the rest: it may be what ends a backup mode. */
+    if (hf_vol_run_command(config, HF_VOL_AFTER, NULL, &after) == HF_OK || status != HF_OK)
+        return status;
+    json_decref(out->properties);
+    out->properties = NULL;
+    *err = after;
+    return after.status;
 }

@@ -2,10 +2,9 @@
  * Reading a volume into streams; see volume.h for these.
  *
  * Manifest properties:
- *   {"path", "files", "directories", "symlinks", "hard_links", "devices", "fifos", "bytes",
- *    "read": {"files", "bytes"},
- *    "changed", "vanished", "unreadable", "sockets": {"count", "paths": […]},
- *    "users": {"1000": "alice", …}, "groups": {…}}
+ *   {"path", "docker" (name or null), "files", "directories", "symlinks", "hard_links", "devices",
+ * "fifos", "bytes", "read": {"files", "bytes"}, "changed", "vanished", "unreadable", "sockets":
+ * {"count", "paths": […]}, "users": {"1000": "alice", …}, "groups": {…}}
  */
 #ifndef HF_VOLUME_CAPTURE_H
 #define HF_VOLUME_CAPTURE_H

@@ -3,16 +3,20 @@
 #include "base/json.h"
 #include "base/pool.h"
 #include "formats/volume/choice.h"
+#include "formats/volume/docker.h"
 #include "formats/volume/files.h"
 #include "formats/volume/list.h"
 #include "formats/volume/path.h"
 #include "formats/volume/staging.h"
+#include "formats/volume/surroundings.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/statvfs.h>
 
 struct restore {
     const struct hf_volume_config *config;
+    char *target; /* the directory; owned */
     const struct hf_feed *feed;
     const struct hf_restore_options *options;
     const struct hf_work *work;
@@ -23,6 +27,7 @@ struct restore {
 
 static void restore_done(struct restore *restore)
 {
+    free(restore->target);
     hf_vol_choice_done(&restore->choice);
     hf_vol_staging_done(&restore->staging);
     hf_vol_owners_free(&restore->place.users);
@@ -48,12 +53,33 @@ static enum hf_status check_room(const struct restore *restore, struct hf_error 
 static enum hf_status map_owners(struct restore *restore, const json_t *properties,
                                  struct hf_error *err)
 {
-    if (restore->options->numeric_owner)
+    /* Numbers in a Docker volume are those of the images that use it, whatever they are called. */
+    if (restore->options->numeric_owner || json_is_string(json_object_get(properties, "docker")))
         return HF_OK;
     HF_TRY(
         hf_vol_owners_map(&restore->place.users, json_object_get(properties, "users"), false, err));
     return hf_vol_owners_map(&restore->place.groups, json_object_get(properties, "groups"), true,
                              err);
+}
+
+/* A Docker volume is made if it is missing. Its directory is replaced as any other, beside it in
+ * the volume's folder; a container that runs would go on in the old one. */
+static enum hf_status find_target(struct restore *restore, struct hf_error *err)
+{
+    const struct hf_volume_config *config = restore->config;
+    HF_AUTO_PTR(hf_docker) docker = NULL;
+    HF_AUTO(hf_strings) users = HF_STRINGS_INIT;
+    if (!config->docker)
+        return hf_text_copy(restore->options->target ? restore->options->target : config->path,
+                            &restore->target, err);
+    HF_TRY(hf_docker_new(config->docker_socket, restore->work->cancel, &docker, err));
+    HF_TRY(hf_docker_volume_create(docker, config->docker, err));
+    HF_TRY(hf_docker_volume_users(docker, config->docker, &users, err));
+    if (users.count > 0)
+        return hf_error_set(err, HF_BUSY,
+                            "volume %s is used by container %.12s, which runs: stop it first",
+                            config->docker, users.items[0]);
+    return hf_vol_locate(config, restore->work->cancel, &restore->target, err);
 }
 
 static enum hf_status prepare(struct restore *restore, const json_t *properties,
@@ -62,13 +88,13 @@ static enum hf_status prepare(struct restore *restore, const json_t *properties,
     const struct hf_restore_options *options = restore->options;
     struct hf_vol_place *place = &restore->place;
     HF_TRY(hf_vol_choice_make(restore->feed, &options->patterns, &restore->choice, err));
+    HF_TRY(find_target(restore, err));
     HF_TRY(map_owners(restore, properties, err));
     HF_TRY(hf_vol_notes_new(&place->notes, err));
     place->no_owner = options->no_owner;
     place->no_acl = options->no_acl;
     place->make_parents = restore->choice.patterns != NULL;
-    HF_TRY(hf_vol_staging_begin(options->target ? options->target : restore->config->path,
-                                options->replace, &restore->staging, err));
+    HF_TRY(hf_vol_staging_begin(restore->target, options->replace, &restore->staging, err));
     place->root = restore->staging.root;
     return check_room(restore, err);
 }

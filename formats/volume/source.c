@@ -1,4 +1,5 @@
 #include "formats/volume/capture.h"
+#include "formats/volume/doctor.h"
 #include "formats/volume/export.h"
 #include "formats/volume/restore.h"
 
@@ -6,9 +7,14 @@
 
 void hf_volume_config_done(struct hf_volume_config *config)
 {
-    free(config->path);
-    hf_strings_free(&config->exclude);
-    hf_strings_free(&config->include);
+    char *const texts[] = {config->path, config->docker, config->docker_socket, config->state_dir,
+                           config->commands_in};
+    struct hf_strings *const lists[] = {&config->exclude, &config->include, &config->pause,
+                                        &config->stop,    &config->before,  &config->after};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        free(texts[i]);
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+        hf_strings_free(lists[i]);
     *config = (struct hf_volume_config){.path = NULL};
 }
 
@@ -17,4 +23,5 @@ const struct hf_source_kind hf_volume_source = {
     .capture = hf_vol_capture,
     .restore = hf_vol_restore,
     .export = hf_vol_export,
+    .doctor = hf_vol_doctor,
 };

@@ -217,7 +217,7 @@ void hf_vol_staging_discard(struct hf_vol_staging *staging)
 {
     if (staging->root < 0 || staging->named)
         return;
-    (void)fchmod(staging->root, 0700);
+    (void)!fchmod(staging->root, 0700);
     (void)hf_vol_remove_all(staging->root);
     (void)unlinkat(staging->parent, staging->temporary, AT_REMOVEDIR);
 }

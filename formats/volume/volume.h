@@ -19,8 +19,22 @@
 
 #include "formats/source.h"
 
+enum { HF_VOLUME_TIME_LIMIT = 600 }; /* seconds */
+
+/* All owned. */
 struct hf_volume_config {
-    char *path;                /* of the directory; owned */
+    char *path;          /* of the directory; NULL: docker's */
+    char *docker;        /* or the name of a Docker volume; NULL: path */
+    char *docker_socket; /* of the engine; NULL: /var/run/docker.sock */
+    char *state_dir;     /* where is kept what has to be undone (quiet.h) */
+    /* Containers to pause or to stop (not both) while the volume is read: names or ids, or "all"
+     * that have the Docker volume mounted. */
+    struct hf_strings pause, stop;
+    unsigned time_limit; /* seconds that they may be; 0: HF_VOLUME_TIME_LIMIT */
+    /* Commands before and after; each counts by its exit status. after is run whenever before was
+     * run and did not fail. */
+    struct hf_strings before, after;
+    char *commands_in;         /* the container they are run in; NULL: here */
     struct hf_strings exclude; /* lines as in a .gitignore, relative to path */
     struct hf_strings include; /* the same; not empty: nothing else is backed up */
     bool all_file_systems;     /* go down into what is mounted below path */
@@ -29,6 +43,11 @@ struct hf_volume_config {
 };
 
 void hf_volume_config_done(struct hf_volume_config *config);
+
+/* Lets containers go on that a backup left paused or stopped when it was killed, if there are. For
+ * the start of a program that makes backups. */
+enum hf_status hf_volume_recover(const char *state_dir, const struct hf_observer *observer,
+                                 struct hf_error *err) HF_WARN_UNUSED;
 
 extern const struct hf_source_kind hf_volume_source;
 

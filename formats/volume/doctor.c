@@ -1,0 +1,63 @@
+#include "formats/volume/doctor.h"
+
+#include "formats/volume/docker.h"
+#include "formats/volume/surroundings.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static enum hf_status add(json_t *findings, const char *what, bool ok, const char *text,
+                          struct hf_error *err)
+{
+    if (json_array_append_new(
+            findings, json_pack("{s:s, s:b, s:s}", "what", what, "ok", (int)ok, "text", text)) != 0)
+        return hf_error_memory(err);
+    return HF_OK;
+}
+
+static enum hf_status look_at_containers(const struct hf_volume_config *config,
+                                         const struct hf_strings *names, json_t *findings,
+                                         struct hf_error *err)
+{
+    HF_AUTO_PTR(hf_docker) docker = NULL;
+    HF_TRY(hf_docker_new(config->docker_socket, NULL, &docker, err));
+    for (size_t i = 0; i < names->count; i++) {
+        struct hf_docker_container container;
+        struct hf_error why = HF_ERROR_INIT;
+        if (strcmp(names->items[i], "all") == 0)
+            continue;
+        bool ok = hf_docker_container(docker, names->items[i], &container, &why) == HF_OK;
+        HF_TRY(add(findings, names->items[i], ok, ok ? "the container is there" : why.text, err));
+    }
+    return HF_OK;
+}
+
+static enum hf_status look(const struct hf_volume_config *config, json_t *findings,
+                           struct hf_error *err)
+{
+    HF_AUTO_FREE char *path = NULL;
+    struct hf_error why = HF_ERROR_INIT;
+    if (hf_vol_locate(config, NULL, &path, &why) != HF_OK)
+        return add(findings, "directory", false, why.text, err);
+    bool ok = access(path, R_OK | X_OK) == 0;
+    if (!ok)
+        (void)hf_error_sys(&why, errno, "%s", path);
+    HF_TRY(add(findings, "directory", ok, ok ? path : why.text, err));
+    HF_TRY(look_at_containers(config, &config->pause, findings, err));
+    return look_at_containers(config, &config->stop, findings, err);
+}
+
+enum hf_status hf_vol_doctor(const void *config, json_t **out_findings, struct hf_error *err)
+{
+    json_t *findings = json_array();
+    if (!findings)
+        return hf_error_memory(err);
+    enum hf_status status = look(config, findings, err);
+    if (status == HF_OK)
+        *out_findings = findings;
+    else
+        json_decref(findings);
+    return status;
+}
