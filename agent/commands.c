@@ -80,14 +80,17 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
          .min_operands = 1,
          .max_operands = 1},
     [HF_COMMAND_LIST] = {.name = "list",
-                         .operands = "[SOURCE]",
-                         .summary = "List the snapshots of a repository",
+                         .operands = "[SOURCE|SNAPSHOT]",
+                         .summary = "List the snapshots of a repository, or files of one",
                          .about = "Lists snapshots, oldest first: id, time, source, state, how "
                                   "much was read and how much of it was new to the repository. A "
                                   "snapshot is stored, then checked (every byte read back and "
-                                  "authenticated), then proven (restored and compared).",
-                         .examples = "holdfast list app",
-                         .options = REPOSITORY,
+                                  "authenticated), then proven (restored and compared).\n\n"
+                                  "Of a snapshot of a volume, named as uploads@latest, lists the "
+                                  "files; --path chooses.",
+                         .examples = "holdfast list app\n"
+                                     "holdfast list uploads@latest --path 'img/**'",
+                         .options = REPOSITORY | BIT(HF_OPT_PATH),
                          .max_operands = 1},
     [HF_COMMAND_SHOW] = {.name = "show",
                          .operands = "SNAPSHOT",

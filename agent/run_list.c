@@ -1,6 +1,7 @@
 /* holdfast list */
 #include "agent/choose.h"
 #include "agent/duration.h"
+#include "agent/list_files.h"
 #include "agent/run.h"
 #include "agent/snapshots.h"
 #include "agent/table.h"
@@ -302,6 +303,8 @@ enum hf_status hf_run_list(struct hf_session *session, struct hf_error *err)
     const char *source =
         session->args->operands.count > 0 ? session->args->operands.items[0] : NULL;
 
+    if (source && hf_list_is_snapshot(source))
+        return hf_list_files(session, err);
     HF_TRY(choose(&listing, err));
     HF_TRY(load(&listing, source, err));
     HF_TRY(make_rows(&listing, err));

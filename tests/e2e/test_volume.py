@@ -238,6 +238,21 @@ class Choice(VolumeCase):
         self.assertEqual([], list(self.folder.glob("*.holdfast-*")))
 
 
+class Listing(VolumeCase):
+    def test_files_of_a_snapshot_with_any_key(self):
+        trees.zoo(self.top)
+        self.back_up()
+        writer = self.secret("writer", "may only add")
+        self.hf("key", "add", "--writer", "--new-passphrase-file", writer)
+        listed = self.hf("list", "vol@latest", "--json", key=writer).events
+        self.assertEqual(len(trees.describe(self.top)), len(listed))
+        by_path = {e["path"]: e for e in listed}
+        self.assertEqual(("symlink", "text"), (by_path["link"]["type"], by_path["link"]["target"]))
+        self.assertEqual(1 << 30, by_path["all hole"]["size"])
+        self.assertIn("new\\x0aline", by_path)
+        self.hf("list", "vol@latest", "--path", "setuid", says="^-rwsr-xr-x .* 2[0-9-]*T[0-9:]*Z setuid\n$")
+
+
 class Trouble(VolumeCase):
     def test_live_postgres_is_refused(self):
         (self.top / "pg" / "global").mkdir(parents=True)
