@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import volumes
 from measure import GIB, program, shell, size_of
 
 TOP = Path(__file__).resolve().parents[2]
@@ -341,6 +342,10 @@ class Bench:
         self.clear("objects", "ours", "theirs")
         return costs
 
+    def volume(self):
+        """Volumes: 100,000 small files, and one file of 4 GiB; restic compresses as it does by itself."""
+        volumes.measure(self, "volume")
+
     def profile(self):
         """Where holdfast's own processor time goes on a full backup (perf)."""
         self.fresh_repository()
@@ -399,7 +404,7 @@ def render(results):
 
 
 def main():
-    parts = ["backup", "repeat", "restore", "small", "memory", "s3", "profile"]
+    parts = ["backup", "repeat", "restore", "small", "memory", "s3", "volume", "profile"]
     parser = argparse.ArgumentParser(prog="scripts/bench", description="See the head of scripts/bench.")
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--data", type=Path)
