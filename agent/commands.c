@@ -15,17 +15,19 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
         {.name = "init",
          .operands = "",
          .summary = "Make a repository",
-         .about = "Makes an encrypted repository in an empty directory. Its first key opens "
-                  "everything; it is wrapped under the passphrase, which is asked for twice when "
-                  "it is not given otherwise. Nothing in the repository can be read without "
-                  "it: keep a copy where you would still find it after losing this machine.\n\n"
-                  "The fingerprint that is printed identifies the repository; put it into the "
-                  "configuration to refuse any other.\n\n"
-                  "With --replica-of it gets the keys of another repository, and nothing else of "
-                  "it: it is opened with the same passphrases and identities, and \"holdfast "
-                  "copy\" moves snapshots between the two as they are sealed. A writer key of "
-                  "the other one is enough.",
+         .about =
+             "Makes an encrypted repository in an empty directory or bucket. Its first key opens "
+             "everything; it is wrapped under the passphrase, which is asked for twice when "
+             "it is not given otherwise. Nothing in the repository can be read without "
+             "it: keep a copy where you would still find it after losing this machine.\n\n"
+             "The fingerprint that is printed identifies the repository; put it into the "
+             "configuration to refuse any other.\n\n"
+             "With --replica-of it gets the keys of another repository, and nothing else of "
+             "it: it is opened with the same passphrases and identities, and \"holdfast "
+             "copy\" moves snapshots between the two as they are sealed. A writer key of "
+             "the other one is enough.",
          .examples = "holdfast init --repository /var/lib/holdfast\n"
+                     "holdfast init --repository 's3://acme-backups/prod?region=eu-central-1'\n"
                      "holdfast init --repository offsite --replica-of local",
          .options = REPOSITORY | BIT(HF_OPT_CIPHER) | BIT(HF_OPT_REPLICA_OF)},
     [HF_COMMAND_BACKUP] =

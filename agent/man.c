@@ -100,6 +100,9 @@ static enum hf_status environment(struct hf_buf *out, struct hf_error *err)
         ".TP\n\\fBHOLDFAST_PASSPHRASE\\fR\nThe passphrase itself; wiped after it was read.\n"
         ".TP\n\\fBPGPASSWORD\\fR, \\fBPGPASSFILE\\fR, \\fBPGSSLROOTCERT\\fR, ...\n"
         "What libpq looks at, where the configuration says nothing.\n"
+        ".TP\n\\fBAWS_ACCESS_KEY_ID\\fR, \\fBAWS_SECRET_ACCESS_KEY\\fR, \\fBAWS_PROFILE\\fR, ...\n"
+        "Credentials of buckets, in the order of AWS's tools, where the configuration says "
+        "nothing.\n"
         ".SH FILES\n.TP\n\\fI./holdfast.yaml\\fR, \\fI/etc/holdfast/holdfast.yaml\\fR\n"
         "The configuration; the first that is there.\n"
         ".SH \"EXIT STATUS\"\n",

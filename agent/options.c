@@ -43,9 +43,10 @@ static const struct hf_option options[HF_OPT_COUNT] = {
                            .letter = 'r',
                            .takes = HF_TAKES_ONE,
                            .group = HF_GROUP_REPOSITORY,
-                           .value = "NAME|PATH",
-                           .help = "A repository of the configuration, or a directory (default: "
-                                   "the only one in the configuration)",
+                           .value = "NAME|PATH|URL",
+                           .help = "A repository of the configuration, a directory, or a bucket: "
+                                   "s3://BUCKET/PREFIX?endpoint=URL&region=NAME (default: the only "
+                                   "one in the configuration)",
                            .completes = HF_COMPLETES_DIRECTORY},
     [HF_OPT_PASSPHRASE_FILE] = {.name = "passphrase-file",
                                 .takes = HF_TAKES_ONE,
@@ -105,7 +106,7 @@ static const struct hf_option options[HF_OPT_COUNT] = {
     [HF_OPT_REPLICA_OF] = {.name = "replica-of",
                            .takes = HF_TAKES_ONE,
                            .group = HF_GROUP_COMMAND,
-                           .value = "NAME|PATH",
+                           .value = "NAME|PATH|URL",
                            .help = "With the keys of this repository, so that copies of it can "
                                    "be taken",
                            .completes = HF_COMPLETES_DIRECTORY},

@@ -96,7 +96,7 @@ static void parse_bad_lines_says_what_is_wrong(void **state)
         {"list -x", "unknown option \"-x\""},
         {"list --writer", "option --writer does not belong to \"list\""},
         {"list --json=yes", "option --json takes no value"},
-        {"list --repository", "option --repository needs a value: --repository NAME|PATH"},
+        {"list --repository", "option --repository needs a value: --repository NAME|PATH|URL"},
         {"list --repository=", "option --repository has an empty value"},
         {"list -r a -r b", "option --repository is given twice"},
         {"list a b", "\"list\" does not know what to do with \"b\""},
