@@ -77,10 +77,12 @@ static void write_database(struct hf_output *output, const json_t *database)
 
     hf_text_format_size(size, (uint64_t)number_of(database, "bytes"));
     hf_output_text(output,
-                   "%s restored as %s: %" JSON_INTEGER_FORMAT " tables, %" JSON_INTEGER_FORMAT
-                   " rows, %s; %s\n",
+                   "%s restored as %s: %" JSON_INTEGER_FORMAT " table%s, %" JSON_INTEGER_FORMAT
+                   " row%s, %s; %s\n",
                    name ? name : "?", restored ? restored : "?", number_of(database, "tables"),
-                   number_of(database, "rows"), size, verdict(database));
+                   hf_text_plural((uint64_t)number_of(database, "tables")),
+                   number_of(database, "rows"),
+                   hf_text_plural((uint64_t)number_of(database, "rows")), size, verdict(database));
     if (aside)
         hf_output_text(output, "  the database that was %s is kept as %s\n",
                        restored ? restored : "there", aside);

@@ -60,8 +60,9 @@ static void write_summary(struct hf_session *session, const struct hf_check_repo
     hf_duration_format(text, took);
     if (session->at_hand->repo)
         hf_output_news(
-            session->output, "%s: %" PRIu64 " snapshots, %" PRIu64 " packs, %s read in %s: %s\n",
-            session->at_hand->title, report->snapshots, report->packs, read, text, verdict);
+            session->output, "%s: %" PRIu64 " snapshot%s, %" PRIu64 " pack%s, %s read in %s: %s\n",
+            session->at_hand->title, report->snapshots, hf_text_plural(report->snapshots),
+            report->packs, hf_text_plural(report->packs), read, text, verdict);
     else
         hf_output_news(session->output, "%s: %" PRIu64 " objects, %s read in %s: %s\n",
                        session->at_hand->title, report->objects, read, text, verdict);

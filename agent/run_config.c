@@ -12,9 +12,12 @@ enum hf_status hf_run_config_check(struct hf_session *session, struct hf_error *
                             "there is no configuration file: neither ./holdfast.yaml nor "
                             "/etc/holdfast/holdfast.yaml, and none was given with --config");
     hf_output_news(session->output,
-                   "%s is fine: %zu repositories, %zu sources, %zu jobs\n"
+                   "%s is fine: %zu %s, %zu source%s, %zu job%s\n"
                    "\"holdfast doctor\" tries whether everything is there and reachable\n",
-                   config->file, config->repository_count, config->source_count, config->job_count);
+                   config->file, config->repository_count,
+                   config->repository_count == 1 ? "repository" : "repositories",
+                   config->source_count, hf_text_plural(config->source_count), config->job_count,
+                   hf_text_plural(config->job_count));
     hf_output_event(session->output, "config",
                     json_pack("{s:s, s:I, s:I, s:I}", "file", config->file, "repositories",
                               (json_int_t)config->repository_count, "sources",

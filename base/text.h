@@ -45,6 +45,11 @@ const char *hf_text_nearest(const char *text, const char *const *candidates);
  * letter alone ("64K", "256m"), 1024. Case does not count. */
 bool hf_text_parse_size(const char *text, uint64_t *out);
 enum { HF_SIZE_TEXT = 24 };
+/* What a regular plural ends with: "1 table", "2 tables". */
+static inline const char *hf_text_plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
 /* "1.4 GiB" */
 void hf_text_format_size(char text[HF_SIZE_TEXT], uint64_t bytes);
 

@@ -126,8 +126,8 @@ static void plan_parts(struct hf_pg_capture *capture)
         bytes += table->bytes;
     }
     hf_text_format_size(size, bytes);
-    hf_observe(capture->work->observer, HF_NOTE_STEP, "database %s: %zu tables, %s on disk",
-               capture->name, tables, size);
+    hf_observe(capture->work->observer, HF_NOTE_STEP, "database %s: %zu table%s, %s on disk",
+               capture->name, tables, hf_text_plural(tables), size);
 }
 
 /* The leader's own streams and pg_dump's, while the workers copy. */

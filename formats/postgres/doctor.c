@@ -129,8 +129,8 @@ static enum hf_status look_into(struct doctor *doctor, struct hf_pg *pg, struct 
         return find(doctor, "rights", false, err, "%s", found.text);
     for (size_t i = 0; i < tables.count; i++)
         taken += tables.items[i].rows && tables.items[i].kind == HF_PG_KIND_TABLE;
-    HF_TRY(find(doctor, "rights", true, err, "%s: role %s may read all %zu tables", pg->where,
-                PQuser(pg->conn), taken));
+    HF_TRY(find(doctor, "rights", true, err, "%s: role %s may read all %zu table%s", pg->where,
+                PQuser(pg->conn), taken, hf_text_plural(taken)));
     return find_locks(doctor, pg, &tables, err);
 }
 

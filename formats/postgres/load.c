@@ -173,8 +173,9 @@ enum hf_status hf_pg_load(struct hf_pg_job *job, struct hf_error *err)
     enum hf_status status = HF_OK;
     size_t count;
 
-    hf_pg_job_step(job, "loading %" PRIu64 " rows of %zu tables", job->input.rows,
-                   job->input.tables_count);
+    hf_pg_job_step(job, "loading %" PRIu64 " row%s of %zu table%s", job->input.rows,
+                   hf_text_plural(job->input.rows), job->input.tables_count,
+                   hf_text_plural(job->input.tables_count));
     HF_TRY(hf_pg_load_plan_make(&job->input, job->jobs, &job->plan, err));
     hf_observe_expect(job->work->observer, job->input.bytes, hf_pg_load_plan_tables(job->plan));
     count = hf_pg_load_plan_count(job->plan);

@@ -72,10 +72,11 @@ static enum hf_status mismatch(const struct hf_pg_job *job, struct hf_error *err
     if (count == 0)
         return HF_OK;
     return hf_error_set(err, HF_MISMATCH,
-                        "%zu differences between what was captured and what was restored, the "
+                        "%zu difference%s between what was captured and what was restored, the "
                         "first: %s %s; the restored database was dropped (--no-compare gives it "
                         "all the same)",
-                        count, json_string_value(json_object_get(first, "what")),
+                        count, hf_text_plural(count),
+                        json_string_value(json_object_get(first, "what")),
                         json_string_value(json_object_get(first, "name")));
 }
 

@@ -90,6 +90,20 @@ class ServerFaults(TestCase):
         self.backup(self.server.url("app"))
         self.assertEqual(1, len(self.snapshots()))
 
+    def test_server_killed_in_the_middle_of_a_restore(self):
+        """Nothing bears the name; the next restore is whole, and clears away what was left."""
+        self.backup(self.server.url("app"))
+        process = self.start("restore", "app@latest", "--to", self.server.url("back"))
+        self.wait_for_copy()
+        self.server.stop("immediate")
+        self.finish(process, expect=UNREACHABLE, timeout=60)
+        self.server.start()
+        self.assertNotIn("back", self.server.databases())
+        result = self.restore("app@latest", self.server.url("back"))
+        self.assertRegex(result.said, r"dropped database .*back\.holdfast-.*killed")
+        self.assertEqual(["app", "back", "postgres"], self.server.databases())
+        self.server.drop("back")
+
     def wait_for_copy(self):
         """Until some session reads a table for a backup."""
         with contextlib.closing(self.server.connect()) as connection, connection.cursor() as cursor:
