@@ -3,6 +3,7 @@
 
 #include "storage/repository/keys.h"
 #include "storage/repository/lease.h"
+#include "storage/repository/replica.h"
 #include "storage/repository/snapshot_internal.h"
 
 #include <stdlib.h>
@@ -67,7 +68,7 @@ static enum hf_status take_lease(struct hf_check *check, struct hf_lease **out,
 /* Drops and adoptions are in the index already; this makes them known to all. */
 static enum hf_status repair(struct hf_check *check, struct hf_lease *lease, struct hf_error *err)
 {
-    if (!check->index_faulty && hf_index_pending(check->index) == 0)
+    if (!check->index_faulty && !check->revived && hf_index_pending(check->index) == 0)
         return HF_OK;
     HF_TRY(hf_lease_check(lease, err));
     HF_TRY(hf_index_rewrite(check->index, check->repo, err));
@@ -77,9 +78,26 @@ static enum hf_status repair(struct hf_check *check, struct hf_lease *lease, str
     return HF_OK;
 }
 
+/* Keys first: changing them needs a lease of its own. */
+static enum hf_status heal_keys(struct hf_check *check, struct hf_error *err)
+{
+    const struct hf_observer *observer = check->options->observer;
+    struct hf_repo *from = check->options->from;
+    size_t count = 0;
+    if (!from)
+        return HF_OK;
+    HF_TRY(hf_replica_check(check->repo, from, err));
+    HF_TRY(hf_replica_carry_keys(from, check->repo, observer, &count, err));
+    if (count > 0)
+        hf_observe(observer, HF_NOTE_STEP, "%zu key records put back from %s", count,
+                   hf_store_name(from->store));
+    return HF_OK;
+}
+
 static enum hf_status run(struct hf_check *check, struct hf_error *err)
 {
     HF_AUTO_PTR(hf_lease) lease = NULL;
+    HF_TRY(heal_keys(check, err));
     HF_TRY(take_lease(check, &lease, err));
     HF_TRY(check_header(check, err));
     HF_TRY(check_keys(check, err));
@@ -87,9 +105,15 @@ static enum hf_status run(struct hf_check *check, struct hf_error *err)
     HF_TRY(hf_index_new(&check->index, err));
     HF_TRY(hf_chunk_reader_new(check->repo, check->index, &check->reader, err));
     HF_TRY(hf_check_packs(check, err));
+    if (check->options->from)
+        HF_TRY(hf_check_heal(check, lease, err));
     HF_TRY(hf_check_snapshots(check, err));
     HF_TRY(hf_findings_tell_costs(&check->findings, err));
-    return check->options->repair ? repair(check, lease, err) : HF_OK;
+    if (check->options->repair)
+        HF_TRY(repair(check, lease, err));
+    if (check->options->from)
+        hf_check_count_healed(check);
+    return HF_OK;
 }
 
 static void done(struct hf_check *check)
@@ -115,6 +139,8 @@ enum hf_status hf_check_repo(struct hf_repo *repo, const struct hf_check_options
         return hf_error_set(err, HF_DENIED,
                             "reading the data needs a reader key; a check of the structure does "
                             "not");
+    if (options->from && !options->repair)
+        return hf_error_set(err, HF_USAGE, "only a repair takes anything from another repository");
     HF_TRY(hf_findings_init(&check.findings, options->observer, err));
     enum hf_status status = run(&check, err);
     out->objects = check.objects;

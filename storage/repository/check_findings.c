@@ -120,7 +120,7 @@ enum hf_status hf_findings_tell_costs(struct hf_findings *findings, struct hf_er
 
 enum hf_status hf_check_result(const struct hf_check_report *report, struct hf_error *err)
 {
-    if (report->problems == 0)
+    if (report->problems == report->healed)
         return HF_OK;
     if (report->damaged_snapshots == 0)
         return hf_error_set(err, HF_DAMAGED, "%llu problem%s found",

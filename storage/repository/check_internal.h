@@ -1,7 +1,7 @@
 /*
  * What the parts of a check share: check.c (order of steps), check_store.c (without a key),
- * check_packs.c (packs and their frames), check_snapshots.c (what each loss costs),
- * check_findings.c (the report).
+ * check_packs.c (packs and their frames), check_heal.c (putting back from a replica),
+ * check_snapshots.c (what each loss costs), check_findings.c (the report).
  */
 #ifndef HF_REPOSITORY_CHECK_INTERNAL_H
 #define HF_REPOSITORY_CHECK_INTERNAL_H
@@ -11,6 +11,7 @@
 #include "storage/repository/check.h"
 #include "storage/repository/chunk_reader.h"
 #include "storage/repository/index.h"
+#include "storage/repository/lease.h"
 #include "storage/repository/repository_internal.h"
 
 #include <pthread.h>
@@ -61,6 +62,7 @@ struct hf_check {
     struct hf_pack_state *packs;     /* by number of the index, pack_count of them */
     size_t pack_count;
     bool index_faulty;
+    bool revived; /* packs that objects of the index call dropped are back */
     atomic_ullong bytes_read;
     atomic_ullong objects;
 };
@@ -71,6 +73,11 @@ enum hf_status hf_check_tell_pack(struct hf_check *check, const struct hf_index_
 
 /* Load the index, compare it with the packs that are there, look into them. Sets packs. */
 enum hf_status hf_check_packs(struct hf_check *check, struct hf_error *err) HF_WARN_UNUSED;
+/* Put back from options->from what packs and manifests lack. lease: the repair's. */
+enum hf_status hf_check_heal(struct hf_check *check, struct hf_lease *lease,
+                             struct hf_error *err) HF_WARN_UNUSED;
+/* After everything: which findings are healed. */
+void hf_check_count_healed(struct hf_check *check);
 /* Read every manifest, catalog and list, and find what each bad pack costs. */
 enum hf_status hf_check_snapshots(struct hf_check *check, struct hf_error *err) HF_WARN_UNUSED;
 

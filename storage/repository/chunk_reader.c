@@ -1,6 +1,7 @@
 #include "storage/repository/chunk_reader.h"
 
 #include "storage/repository/block_cache.h"
+#include "storage/repository/fallback.h"
 #include "storage/repository/index_recall.h"
 #include "storage/repository/repository_internal.h"
 
@@ -31,8 +32,9 @@ struct hf_chunk_reader {
     struct hf_repo *repo;
     struct hf_index *index;
     struct hf_block_cache *blocks;
-    pthread_mutex_t lock;   /* keys, openers */
-    struct key_place *keys; /* sodium_malloc */
+    struct hf_fallback *fallback; /* or NULL */
+    pthread_mutex_t lock;         /* keys, openers */
+    struct key_place *keys;       /* sodium_malloc */
     struct hf_opener *openers;
     pthread_mutex_t survey_lock;
     bool surveyed;
@@ -80,6 +82,11 @@ enum hf_status hf_chunk_reader_new(struct hf_repo *repo, struct hf_index *index,
     *out = reader;
     reader = NULL;
     return HF_OK;
+}
+
+void hf_chunk_reader_fall_back(struct hf_chunk_reader *reader, struct hf_fallback *fallback)
+{
+    reader->fallback = fallback;
 }
 
 enum hf_status hf_opener_borrow(struct hf_chunk_reader *reader, struct hf_opener **out,
@@ -146,6 +153,21 @@ static enum hf_status survey(struct hf_chunk_reader *reader, struct hf_error *er
     return status;
 }
 
+/* In a sound pack of the replica, when there is one. */
+static bool locate_elsewhere(const struct hf_chunk_reader *reader, const uint8_t id[HF_REF_ID],
+                             enum hf_chunk_class class, uint32_t plain_len, struct hf_location *out)
+{
+    struct hf_chunk_reader *other = reader->fallback ? hf_fallback_reader(reader->fallback) : NULL;
+    struct hf_error ignored = HF_ERROR_INIT;
+    struct hf_location at;
+    if (!other || hf_chunk_locate(other, id, class, plain_len, &at, &ignored) != HF_OK ||
+        at.dropped)
+        return false;
+    *out = at;
+    out->elsewhere = other->repo;
+    return true;
+}
+
 enum hf_status hf_chunk_locate(struct hf_chunk_reader *reader, const uint8_t id[HF_REF_ID],
                                enum hf_chunk_class class, uint32_t plain_len,
                                struct hf_location *out, struct hf_error *err)
@@ -153,13 +175,17 @@ enum hf_status hf_chunk_locate(struct hf_chunk_reader *reader, const uint8_t id[
     struct hf_chunk_id key;
     struct hf_location at;
     memcpy(key.bytes, id, sizeof key.bytes);
-    if (!hf_index_find(reader->index, &key, &at)) {
+    bool found = hf_index_find(reader->index, &key, &at);
+    if (!found) {
         HF_TRY(survey(reader, err));
-        if (!hf_index_find(reader->index, &key, &at)) {
-            hf_error_set(err, HF_DAMAGED,
-                         "it is in no pack; \"holdfast check --repair\" says what is lost");
-            return prefix_chunk(id, err);
-        }
+        found = hf_index_find(reader->index, &key, &at);
+    }
+    if ((!found || at.dropped) && locate_elsewhere(reader, id, class, plain_len, out))
+        return HF_OK;
+    if (!found) {
+        hf_error_set(err, HF_DAMAGED,
+                     "it is in no pack; \"holdfast check --repair\" says what is lost");
+        return prefix_chunk(id, err);
     }
     if (at.pack->class != class || (plain_len != 0 && at.frame->plain_len != plain_len)) {
         hf_error_set(err, HF_DAMAGED, "listed as %u bytes, stored as %u", plain_len,
@@ -171,9 +197,12 @@ enum hf_status hf_chunk_locate(struct hf_chunk_reader *reader, const uint8_t id[
 }
 
 /* A slot's key is an X25519 operation away: too dear for every frame, so it is kept. */
-static enum hf_status slot_key(struct hf_chunk_reader *reader, const struct hf_index_pack *pack,
-                               uint16_t slot, struct hf_pack_key *out, struct hf_error *err)
+static enum hf_status slot_key(struct hf_chunk_reader *reader, const struct hf_location *at,
+                               struct hf_pack_key *out, struct hf_error *err)
 {
+    const struct hf_keyset *keys = at->elsewhere ? at->elsewhere->keys : reader->repo->keys;
+    const struct hf_index_pack *pack = at->pack;
+    uint16_t slot = at->frame->slot;
     if (slot >= pack->slot_count)
         return hf_error_set(err, HF_DAMAGED, "slot %u of %zu", slot, pack->slot_count);
     struct key_place *place = &reader->keys[(pack->number * 7 + slot) % KEYS];
@@ -184,7 +213,7 @@ static enum hf_status slot_key(struct hf_chunk_reader *reader, const struct hf_i
     pthread_mutex_unlock(&reader->lock);
     if (hit)
         return HF_OK;
-    HF_TRY(hf_pack_slot_open(reader->repo->keys, &pack->slots[slot], "its key", out, err));
+    HF_TRY(hf_pack_slot_open(keys, &pack->slots[slot], "its key", out, err));
     pthread_mutex_lock(&reader->lock);
     *place = (struct key_place){.pack = pack, .slot = slot, .key = *out};
     pthread_mutex_unlock(&reader->lock);
@@ -197,7 +226,7 @@ static enum hf_status open_frame(struct hf_chunk_reader *reader, struct hf_opene
 {
     struct hf_pack_key key;
     struct hf_chunk_hasher *hasher = at->pack->class == HF_CHUNK_DATA ? opener->data : opener->meta;
-    HF_TRY(slot_key(reader, at->pack, at->frame->slot, &key, err));
+    HF_TRY(slot_key(reader, at, &key, err));
     enum hf_status status = hf_frame_open(opener->coder, &key, at->frame, sealed, plain, err);
     sodium_memzero(&key, sizeof key);
     if (status != HF_OK)
@@ -211,6 +240,8 @@ enum hf_status hf_chunk_open(struct hf_chunk_reader *reader, struct hf_opener *o
 {
     if (open_frame(reader, opener, location, sealed, plain, err) != HF_OK)
         return prefix_place(location, err);
+    if (location->elsewhere)
+        hf_fallback_count(reader->fallback, location->frame->stored_len);
     return HF_OK;
 }
 
@@ -265,9 +296,19 @@ static enum hf_status fetch(struct hf_chunk_reader *reader, const struct hf_loca
     enum hf_status status = at->frame->stored_len <= HF_READER_SMALL
                                 ? fetch_small(reader, at, out, err)
                                 : fetch_exact(reader, at, out, err);
-    if (status == HF_NOT_FOUND)
-        status = err->status = HF_DAMAGED; /* the pack is gone */
+    /* The pack is gone; or the disk does not give it, which is as bad where there is another. */
+    if (status == HF_NOT_FOUND || (status == HF_IO && reader->fallback))
+        status = err->status = HF_DAMAGED;
     return status;
+}
+
+static enum hf_status fetch_elsewhere(struct hf_chunk_reader *reader, const struct hf_location *at,
+                                      struct hf_buf *out, struct hf_error *err)
+{
+    HF_TRY(hf_chunk_read(hf_fallback_reader(reader->fallback), at->frame->id.bytes, at->pack->class,
+                         at->frame->plain_len, out, err));
+    hf_fallback_count(reader->fallback, at->frame->stored_len);
+    return HF_OK;
 }
 
 enum hf_status hf_chunk_read(struct hf_chunk_reader *reader, const uint8_t id[HF_REF_ID],
@@ -279,11 +320,15 @@ enum hf_status hf_chunk_read(struct hf_chunk_reader *reader, const uint8_t id[HF
     for (;;) {
         struct hf_location at;
         HF_TRY(hf_chunk_locate(reader, id, class, plain_len, &at, err));
+        if (at.elsewhere)
+            return fetch_elsewhere(reader, &at, out, err);
         if (at.pack != tried && fetch(reader, &at, out, &why) == HF_OK)
             return HF_OK;
         if (at.pack == tried || why.status != HF_DAMAGED || at.dropped)
             break;
         /* In memory only. Another pack that holds the chunk comes first from now on. */
+        if (reader->fallback && !hf_index_is_dropped(reader->index, &at.pack->id))
+            hf_fallback_note(reader->fallback, &why);
         HF_TRY(hf_index_drop(reader->index, &at.pack->id, err));
         tried = at.pack;
     }

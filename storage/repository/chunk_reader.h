@@ -28,6 +28,11 @@ enum hf_status hf_chunk_reader_new(struct hf_repo *repo, struct hf_index *index,
 void hf_chunk_reader_free(struct hf_chunk_reader *reader);
 HF_DEFINE_AUTO_PTR(hf_chunk_reader, hf_chunk_reader_free)
 
+/* Chunks that are in no sound pack are taken from a replica from here on. Before any other thread
+ * uses the reader; fallback is borrowed. */
+struct hf_fallback;
+void hf_chunk_reader_fall_back(struct hf_chunk_reader *reader, struct hf_fallback *fallback);
+
 /* Where a chunk is. HF_DAMAGED when it is nowhere, or when class or plain length (0: any) are
  * not those expected; the error names the chunk. */
 enum hf_status hf_chunk_locate(struct hf_chunk_reader *reader, const uint8_t id[HF_REF_ID],

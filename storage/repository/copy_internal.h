@@ -27,6 +27,7 @@ struct hf_mover {
     unsigned threads;
     struct hf_cancel *cancel;           /* or NULL */
     const struct hf_observer *observer; /* or NULL */
+    bool healing; /* what from has not either is passed over, and no index object is written */
 
     const struct hf_index_pack **wanted; /* owned */
     size_t wanted_count;
@@ -57,11 +58,12 @@ enum hf_status hf_mover_protect(struct hf_mover *mover, struct hf_error *err) HF
  * counted as bad. Index objects are written each HF_INDEX_PACKS packs and not at the end. */
 enum hf_status hf_mover_run(struct hf_mover *mover, struct hf_error *err) HF_WARN_UNUSED;
 
-/* Wants every pack that a snapshot needs and to lacks. clean: lists that were planned already, to
- * be passed over, and those that were planned now. */
-enum hf_status hf_copy_plan(struct hf_mover *mover, struct hf_chunk_reader *reader,
-                            const struct hf_manifest *manifest, struct hf_clean_set *clean,
-                            struct hf_error *err) HF_WARN_UNUSED;
+/* Wants every pack that a snapshot needs and to lacks. lists: reads the snapshot's catalog and
+ * lists; reader: knows where chunks are in from; the same when the snapshot is from's. clean: lists
+ * that were planned already, to be passed over, and those that were planned now. */
+enum hf_status hf_copy_plan(struct hf_mover *mover, struct hf_chunk_reader *lists,
+                            struct hf_chunk_reader *reader, const struct hf_manifest *manifest,
+                            struct hf_clean_set *clean, struct hf_error *err) HF_WARN_UNUSED;
 
 /* A copy under way. One thread, but for what the mover does. */
 struct hf_copy {

@@ -87,11 +87,18 @@ enum hf_status hf_mover_want(struct hf_mover *mover, struct hf_chunk_reader *rea
     memcpy(key.bytes, id, sizeof key.bytes);
     if (hf_index_find(mover->to_index, &key, &at) && !at.dropped)
         return count_on(mover, at.pack, err);
-    HF_TRY(hf_chunk_locate(reader, id, class, len, &at, err));
+    struct hf_error why = HF_ERROR_INIT;
+    enum hf_status status = hf_chunk_locate(reader, id, class, len, &at, &why);
+    if (status == HF_DAMAGED && mover->healing)
+        return HF_OK;
+    if (status != HF_OK) {
+        *err = why;
+        return status;
+    }
     HF_TRY(grow(&mover->marks, &mover->mark_count, at.pack->number, err));
     if (mover->marks[at.pack->number] == UNSEEN)
         return want_pack(mover, at.pack, err);
-    if (mover->marks[at.pack->number] != BAD)
+    if (mover->marks[at.pack->number] != BAD || mover->healing)
         return HF_OK;
     char name[HF_PACK_NAME];
     hf_pack_name(&at.pack->id, name);
@@ -169,7 +176,7 @@ static enum hf_status note_moved(struct hf_mover *mover, const struct hf_index_p
     atomic_fetch_add(&mover->packs, 1);
     atomic_fetch_add(&mover->bytes, pack->size);
     hf_observe_advance(mover->observer, pack->size, 1);
-    if (hf_index_pending(mover->to_index) < HF_INDEX_PACKS)
+    if (mover->healing || hf_index_pending(mover->to_index) < HF_INDEX_PACKS)
         return HF_OK;
     return hf_index_flush(mover->to_index, mover->to, NULL, err);
 }

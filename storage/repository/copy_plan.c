@@ -4,6 +4,7 @@
 
 struct plan {
     struct hf_mover *mover;
+    struct hf_chunk_reader *lists;
     struct hf_chunk_reader *reader;
     enum hf_chunk_class class; /* of the chunks that the list names */
 };
@@ -27,18 +28,17 @@ static enum hf_status walk(struct plan *plan, const struct hf_reflist_root *root
 {
     if (plan->mover->cancel)
         HF_TRY(hf_cancel_check(plan->mover->cancel, err));
-    return hf_reflist_walk(root, hf_chunk_read_meta, plan->reader, want_node, want_chunk, plan,
-                           err);
+    return hf_reflist_walk(root, hf_chunk_read_meta, plan->lists, want_node, want_chunk, plan, err);
 }
 
-enum hf_status hf_copy_plan(struct hf_mover *mover, struct hf_chunk_reader *reader,
-                            const struct hf_manifest *manifest, struct hf_clean_set *clean,
-                            struct hf_error *err)
+enum hf_status hf_copy_plan(struct hf_mover *mover, struct hf_chunk_reader *lists,
+                            struct hf_chunk_reader *reader, const struct hf_manifest *manifest,
+                            struct hf_clean_set *clean, struct hf_error *err)
 {
     HF_AUTO(hf_catalog) catalog = HF_CATALOG_INIT;
-    struct plan plan = {.mover = mover, .reader = reader, .class = HF_CHUNK_META};
+    struct plan plan = {.mover = mover, .lists = lists, .reader = reader, .class = HF_CHUNK_META};
     HF_TRY(walk(&plan, &manifest->catalog, err));
-    HF_TRY(hf_catalog_read(&manifest->catalog, hf_chunk_read_meta, reader, &catalog, err));
+    HF_TRY(hf_catalog_read(&manifest->catalog, hf_chunk_read_meta, lists, &catalog, err));
     for (size_t i = 0; i < catalog.count; i++) {
         const struct hf_catalog_entry *entry = &catalog.items[i];
         plan.class = hf_stream_class(entry->info.kind);

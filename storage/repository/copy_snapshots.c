@@ -88,7 +88,7 @@ static enum hf_status plan_item(struct hf_copy *copy, struct item *item, struct 
 {
     struct hf_error why = HF_ERROR_INIT;
     enum hf_status status =
-        hf_copy_plan(&copy->mover, copy->reader, &item->manifest, &copy->clean, &why);
+        hf_copy_plan(&copy->mover, copy->reader, copy->reader, &item->manifest, &copy->clean, &why);
     if (status == HF_OK)
         return HF_OK;
     if (!is_of_snapshot(status)) {

@@ -124,6 +124,7 @@ static enum hf_status extend(struct hf_feed_stream *stream, struct run *run,
     }
     if (!run->first) {
         run->pack = at->pack;
+        run->repo = at->elsewhere ? at->elsewhere : stream->feeder->repo;
         run->offset = at->frame->offset;
     }
     run->len = len;

@@ -107,8 +107,8 @@ static void fetch(struct hf_feeder *feeder, struct run *run)
     if (skips(feeder, run->stream))
         return;
     if (hf_read_budget_buffer(feeder->budget, (size_t)run->len, &run->sealed, &err) == HF_OK &&
-        hf_store_get(feeder->repo->store, name, run->offset, (size_t)run->len, &run->sealed,
-                     &err) != HF_OK)
+        hf_store_get(run->repo->store, name, run->offset, (size_t)run->len, &run->sealed, &err) !=
+            HF_OK)
         run->sealed.len = 0; /* said in full when the pieces are read one by one */
 }
 

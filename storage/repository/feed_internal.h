@@ -32,6 +32,7 @@ struct piece {
 struct run {
     struct hf_feed_stream *stream;
     const struct hf_index_pack *pack;
+    struct hf_repo *repo; /* that the pack is in */
     uint64_t offset;
     uint64_t len;
     struct hf_buf sealed; /* empty when the fetch failed: pieces are then read one by one */

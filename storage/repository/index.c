@@ -278,7 +278,9 @@ bool hf_index_find(struct hf_index *index, const struct hf_chunk_id *id, struct 
     bool found = hf_id_table_find(&index->frames, id, &place);
     if (found) {
         const struct hf_index_item *item = index->items[place.major];
-        *out = (struct hf_location){&item->pack, &item->pack.frames[place.minor], item->dropped};
+        *out = (struct hf_location){.pack = &item->pack,
+                                    .frame = &item->pack.frames[place.minor],
+                                    .dropped = item->dropped};
     }
     pthread_rwlock_unlock(&index->lock);
     return found;

@@ -51,7 +51,8 @@ struct hf_index_pack {
 struct hf_location {
     const struct hf_index_pack *pack;
     const struct hf_frame *frame;
-    bool dropped; /* the pack is in doubt, and the chunk is in no other */
+    bool dropped;              /* the pack is in doubt, and the chunk is in no other */
+    struct hf_repo *elsewhere; /* the replica that the pack is in (chunk_reader.h), or NULL */
 };
 
 enum hf_status hf_index_new(struct hf_index **out, struct hf_error *err) HF_WARN_UNUSED;

@@ -2,6 +2,7 @@
 
 #include "storage/repository/catalog.h"
 #include "storage/repository/chunk_reader.h"
+#include "storage/repository/fallback.h"
 #include "storage/repository/feed.h"
 #include "storage/repository/index.h"
 #include "storage/repository/repository_internal.h"
@@ -11,6 +12,8 @@
 #include <string.h>
 
 struct hf_snapshot {
+    struct hf_fallback *fallback; /* or NULL */
+    bool manifest_elsewhere;
     struct hf_snapshot_info info;
     struct hf_index *index;
     struct hf_chunk_reader *reader;
@@ -26,6 +29,8 @@ void hf_snapshot_close(struct hf_snapshot *snapshot)
     if (snapshot->reader)
         hf_chunk_reader_free(snapshot->reader);
     hf_index_free(snapshot->index);
+    if (snapshot->fallback)
+        hf_fallback_free(snapshot->fallback);
     hf_snapshot_info_done(&snapshot->info);
     free(snapshot);
 }
@@ -51,6 +56,23 @@ static enum hf_status load_manifest(struct hf_repo *repo, const char *id, struct
     const char *key;
     HF_TRY(find_key(repo, id, &keys, &key, err));
     return hf_manifest_read(repo, key, out, err);
+}
+
+/* A manifest that is gone or damaged here is the same one there: its id is its hash. */
+static enum hf_status find_manifest(struct hf_snapshot *snapshot, struct hf_repo *repo,
+                                    const char *id, struct hf_manifest *out, struct hf_error *err)
+{
+    struct hf_error why = HF_ERROR_INIT, ignored = HF_ERROR_INIT;
+    enum hf_status status = load_manifest(repo, id, out, &why);
+    if (snapshot->fallback && (status == HF_NOT_FOUND || status == HF_DAMAGED || status == HF_IO) &&
+        load_manifest(hf_fallback_repo(snapshot->fallback), id, out, &ignored) == HF_OK) {
+        hf_fallback_note(snapshot->fallback, &why);
+        snapshot->manifest_elsewhere = true;
+        return HF_OK;
+    }
+    if (status != HF_OK)
+        *err = why;
+    return status;
 }
 
 static void note_fault(void *ctx, const char *object, const struct hf_error *why)
@@ -91,13 +113,17 @@ static enum hf_status open_parts(struct hf_snapshot *snapshot, struct hf_repo *r
                                  const struct hf_read_options *options, struct hf_error *err)
 {
     HF_AUTO(hf_manifest) manifest = {.time = 0};
-    HF_TRY(load_manifest(repo, id, &manifest, err));
+    if (options->fallback)
+        HF_TRY(
+            hf_fallback_new(repo, options->fallback, options->observer, &snapshot->fallback, err));
+    HF_TRY(find_manifest(snapshot, repo, id, &manifest, err));
     struct hf_reflist_root catalog = manifest.catalog;
     hf_snapshot_info_take(&snapshot->info, id, &manifest);
     HF_TRY(hf_snapshot_load_state(repo, &snapshot->info, err));
     HF_TRY(hf_index_new(&snapshot->index, err));
     HF_TRY(hf_index_load_whole(snapshot->index, repo, err));
     HF_TRY(hf_chunk_reader_new(repo, snapshot->index, &snapshot->reader, err));
+    hf_chunk_reader_fall_back(snapshot->reader, snapshot->fallback);
     HF_TRY(
         hf_catalog_read(&catalog, hf_chunk_read_meta, snapshot->reader, &snapshot->catalog, err));
     HF_TRY(check_totals(snapshot, err));
@@ -122,6 +148,13 @@ enum hf_status hf_snapshot_open(struct hf_repo *repo, const char *id,
 const struct hf_feed *hf_snapshot_feed(struct hf_snapshot *snapshot)
 {
     return hf_feeder_feed(snapshot->feeder);
+}
+
+void hf_snapshot_fell_back(const struct hf_snapshot *snapshot, struct hf_fell_back *out)
+{
+    *out = (struct hf_fell_back){.manifest = snapshot->manifest_elsewhere};
+    if (snapshot->fallback)
+        hf_fallback_stats(snapshot->fallback, out);
 }
 
 const struct hf_snapshot_info *hf_snapshot_info(const struct hf_snapshot *snapshot)

@@ -59,8 +59,11 @@ struct hf_read_options {
     uint64_t memory;          /* bytes; 0: 256 MiB, shared by all open streams */
     unsigned threads;         /* 0: one a processor */
     struct hf_cancel *cancel; /* borrowed, may be NULL */
-    bool leased;              /* the caller holds a lease for as long as it reads */
-    bool one_by_one;          /* no look-ahead: a chunk in memory a stream, and no threads */
+    struct hf_repo *fallback; /* a replica that is open, to read from what is missing or damaged in
+                                 the repository; or NULL. Borrowed until the snapshot is closed */
+    const struct hf_observer *observer; /* told when that is so; may be NULL */
+    bool leased;                        /* the caller holds a lease for as long as it reads */
+    bool one_by_one; /* no look-ahead: a chunk in memory a stream, and no threads */
 };
 
 /* Opens for reading; stream infos need only the writer key, stream data the reader key
@@ -70,6 +73,13 @@ enum hf_status hf_snapshot_open(struct hf_repo *repo, const char *id,
                                 struct hf_error *err) HF_WARN_UNUSED;
 const struct hf_feed *hf_snapshot_feed(struct hf_snapshot *snapshot);
 const struct hf_snapshot_info *hf_snapshot_info(const struct hf_snapshot *snapshot);
+/* What was read from the fallback so far. */
+struct hf_fell_back {
+    bool manifest;
+    uint64_t chunks;
+    uint64_t bytes; /* as stored */
+};
+void hf_snapshot_fell_back(const struct hf_snapshot *snapshot, struct hf_fell_back *out);
 void hf_snapshot_close(struct hf_snapshot *snapshot);
 HF_DEFINE_AUTO_PTR(hf_snapshot, hf_snapshot_close)
 
