@@ -369,10 +369,43 @@ enum hf_status hf_choose_open(struct hf_session *session, const struct hf_chosen
     return hf_choose_open_beside(session, chosen, &session->at_hand, err);
 }
 
+enum hf_status hf_choose_open_from(struct hf_session *session, struct hf_error *err)
+{
+    const char *name = hf_args_value(session->args, HF_OPT_FROM);
+    struct hf_chosen chosen;
+
+    if (!name)
+        return HF_OK;
+    HF_TRY(hf_choose_named(session, name, &chosen, err));
+    if (strcmp(chosen.place, session->at_hand->place) == 0)
+        return hf_error_set(err, HF_USAGE, "--from %s is the repository itself", name);
+    return hf_choose_open_beside(session, &chosen, &session->from, err);
+}
+
+/* SOURCE of the operand SOURCE@...: where its jobs store it. */
+static enum hf_status home_of_operand(const struct hf_session *session, const char **out,
+                                      struct hf_error *err)
+{
+    const struct hf_strings *operands = &session->args->operands;
+    const char *at = operands->count > 0 ? strrchr(operands->items[0], '@') : NULL;
+    HF_AUTO_FREE char *source = NULL;
+
+    *out = NULL;
+    if (!at)
+        return HF_OK;
+    HF_TRY(
+        hf_text_format(&source, err, "%.*s", (int)(at - operands->items[0]), operands->items[0]));
+    *out = hf_config_home(session->config, source);
+    return HF_OK;
+}
+
 enum hf_status hf_choose_and_open(struct hf_session *session, struct hf_error *err)
 {
     struct hf_chosen chosen = {.place = ""};
+    const char *home;
 
-    HF_TRY(hf_choose_repository(session, NULL, &chosen, err));
-    return hf_choose_open(session, &chosen, err);
+    HF_TRY(home_of_operand(session, &home, err));
+    HF_TRY(hf_choose_repository(session, home, &chosen, err));
+    HF_TRY(hf_choose_open(session, &chosen, err));
+    return hf_choose_open_from(session, err);
 }

@@ -38,7 +38,10 @@ enum hf_status hf_choose_open_store(struct hf_session *session, const struct hf_
                                     struct hf_error *err) HF_WARN_UNUSED;
 enum hf_status hf_choose_open(struct hf_session *session, const struct hf_chosen *chosen,
                               struct hf_error *err) HF_WARN_UNUSED;
-/* Both at once: hf_choose_repository and hf_choose_open. */
+/* Opens the replica that --from names, if it is given (session->from). */
+enum hf_status hf_choose_open_from(struct hf_session *session, struct hf_error *err) HF_WARN_UNUSED;
+/* All at once: hf_choose_repository, for which SOURCE@... among several repositories means the one
+ * that the source's jobs store in, hf_choose_open and hf_choose_open_from. */
 enum hf_status hf_choose_and_open(struct hf_session *session, struct hf_error *err) HF_WARN_UNUSED;
 /* A store that may have to be made, and becomes the one at hand. */
 enum hf_status hf_choose_make_store(struct hf_session *session, const struct hf_chosen *chosen,

@@ -74,10 +74,11 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
          .examples = "holdfast restore app@latest --to app_restored\n"
                      "holdfast restore app@2026-11-21 --to postgresql://admin@db2/app --jobs 4\n"
                      "holdfast restore app@latest --to app_orders --table 'public.orders*'",
-         .options = REPOSITORY | PARTS | BIT(HF_OPT_MATCH) | BIT(HF_OPT_TO) | BIT(HF_OPT_REPLACE) |
-                    BIT(HF_OPT_NO_OWNER) | BIT(HF_OPT_NO_ACL) | BIT(HF_OPT_NO_COMPARE) |
-                    BIT(HF_OPT_PATH) | BIT(HF_OPT_NUMERIC_OWNER) | BIT(HF_OPT_BIN_DIR) |
-                    BIT(HF_OPT_JOBS) | BIT(HF_OPT_MEMORY) | BIT(HF_OPT_THREADS),
+         .options = REPOSITORY | BIT(HF_OPT_FROM) | PARTS | BIT(HF_OPT_MATCH) | BIT(HF_OPT_TO) |
+                    BIT(HF_OPT_REPLACE) | BIT(HF_OPT_NO_OWNER) | BIT(HF_OPT_NO_ACL) |
+                    BIT(HF_OPT_NO_COMPARE) | BIT(HF_OPT_PATH) | BIT(HF_OPT_NUMERIC_OWNER) |
+                    BIT(HF_OPT_BIN_DIR) | BIT(HF_OPT_JOBS) | BIT(HF_OPT_MEMORY) |
+                    BIT(HF_OPT_THREADS),
          .required = BIT(HF_OPT_TO),
          .min_operands = 1,
          .max_operands = 1},
@@ -100,7 +101,7 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
                          .about = "Shows a snapshot's properties, databases, and tables with "
                                   "their rows and sizes.",
                          .examples = "holdfast show app@latest",
-                         .options = REPOSITORY,
+                         .options = REPOSITORY | BIT(HF_OPT_FROM),
                          .min_operands = 1,
                          .max_operands = 1},
     [HF_COMMAND_CHECK] =
@@ -113,9 +114,13 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
                   "read and hashed.\n\n"
                   "--repair rebuilds a lost or damaged index from the packs, drops damaged packs "
                   "from it (the next backup stores their content again), and says which "
-                  "snapshots they cost. Exits with 3 when something is damaged.",
-         .examples = "holdfast check --read-data=10%",
-         .options = REPOSITORY | BIT(HF_OPT_READ_DATA) | BIT(HF_OPT_REPAIR) | BIT(HF_OPT_NO_KEY)},
+                  "snapshots they cost. With --from a replica, what is missing or damaged (packs, "
+                  "manifests, keys) is put back from there first, each object hashed against its "
+                  "name. Exits with 3 when something is damaged and not put back.",
+         .examples = "holdfast check --read-data=10%\n"
+                     "holdfast check --repository local --repair --read-data --from offsite",
+         .options = REPOSITORY | BIT(HF_OPT_FROM) | BIT(HF_OPT_READ_DATA) | BIT(HF_OPT_REPAIR) |
+                    BIT(HF_OPT_NO_KEY)},
     [HF_COMMAND_EXPORT] =
         {.name = "export",
          .operands = "SNAPSHOT",
@@ -125,9 +130,10 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
                   "them all in an empty server, with its roles; --database picks one.",
          .examples = "holdfast export app@latest | psql -v ON_ERROR_STOP=1 -d empty_database\n"
                      "holdfast export server@latest | psql -v ON_ERROR_STOP=1 -d postgres",
-         .options = REPOSITORY | PARTS | BIT(HF_OPT_NO_OWNER) | BIT(HF_OPT_NO_ACL) |
-                    BIT(HF_OPT_MATCH) | BIT(HF_OPT_PATH) | BIT(HF_OPT_BIN_DIR) |
-                    BIT(HF_OPT_OUTPUT) | BIT(HF_OPT_MEMORY) | BIT(HF_OPT_THREADS),
+         .options = REPOSITORY | BIT(HF_OPT_FROM) | PARTS | BIT(HF_OPT_NO_OWNER) |
+                    BIT(HF_OPT_NO_ACL) | BIT(HF_OPT_MATCH) | BIT(HF_OPT_PATH) |
+                    BIT(HF_OPT_BIN_DIR) | BIT(HF_OPT_OUTPUT) | BIT(HF_OPT_MEMORY) |
+                    BIT(HF_OPT_THREADS),
          .min_operands = 1,
          .max_operands = 1},
     [HF_COMMAND_COPY] =

@@ -232,6 +232,13 @@ static const struct hf_option options[HF_OPT_COUNT] = {
                        .group = HF_GROUP_COMMAND,
                        .help = "Check hashes only, without opening the repository"},
 
+    [HF_OPT_FROM] = {.name = "from",
+                     .takes = HF_TAKES_ONE,
+                     .group = HF_GROUP_COMMAND,
+                     .value = "NAME|PATH",
+                     .help = "A replica to take from what is missing or damaged in the repository",
+                     .completes = HF_COMPLETES_DIRECTORY},
+
     [HF_OPT_WRITER] = {.name = "writer",
                        .group = HF_GROUP_COMMAND,
                        .help = "A key that can back up and list, but not read data"},

@@ -58,6 +58,7 @@ enum hf_option_id {
     HF_OPT_READ_DATA,
     HF_OPT_REPAIR,
     HF_OPT_NO_KEY,
+    HF_OPT_FROM,
     HF_OPT_WRITER,
     HF_OPT_LABEL,
     HF_OPT_NEW_PASSPHRASE_FILE,

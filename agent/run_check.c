@@ -46,6 +46,9 @@ static enum hf_status check_options(struct hf_session *session, struct hf_check_
         return hf_error_set(err, HF_USAGE,
                             "--no-key reads every object; it cannot be given together with %s",
                             out->repair ? "--repair" : "--read-data");
+    if (args->given[HF_OPT_FROM] && !out->repair)
+        return hf_error_set(err, HF_USAGE,
+                            "--from goes with --repair: a check without it changes nothing");
     return HF_OK;
 }
 
@@ -54,7 +57,9 @@ static void write_summary(struct hf_session *session, const struct hf_check_repo
                           int64_t took)
 {
     char read[HF_SIZE_TEXT], text[HF_DURATION_TEXT];
-    const char *verdict = report->problems ? "there are problems" : "no problem found";
+    const char *verdict = report->problems == 0                ? "no problem found"
+                          : report->problems == report->healed ? "all that was wrong is put back"
+                                                               : "there are problems";
 
     hf_text_format_size(read, report->bytes_read);
     hf_duration_format(text, took);
@@ -72,12 +77,13 @@ static void report(struct hf_session *session, const struct hf_check_report *rep
 {
     write_summary(session, report, took);
     hf_output_event(session->output, "check",
-                    json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:O?}", "objects",
+                    json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:O?}", "objects",
                               (json_int_t)report->objects, "packs", (json_int_t)report->packs,
                               "bytes_read", (json_int_t)report->bytes_read, "snapshots",
                               (json_int_t)report->snapshots, "problems",
-                              (json_int_t)report->problems, "damaged_snapshots",
-                              (json_int_t)report->damaged_snapshots, "findings", report->findings));
+                              (json_int_t)report->problems, "healed", (json_int_t)report->healed,
+                              "damaged_snapshots", (json_int_t)report->damaged_snapshots,
+                              "findings", report->findings));
 }
 
 static enum hf_status open_for_check(struct hf_session *session, bool no_key, struct hf_error *err)
@@ -85,8 +91,10 @@ static enum hf_status open_for_check(struct hf_session *session, bool no_key, st
     struct hf_chosen chosen;
 
     HF_TRY(hf_choose_repository(session, NULL, &chosen, err));
-    return no_key ? hf_choose_open_store(session, &chosen, err)
-                  : hf_choose_open(session, &chosen, err);
+    if (no_key)
+        return hf_choose_open_store(session, &chosen, err);
+    HF_TRY(hf_choose_open(session, &chosen, err));
+    return hf_choose_open_from(session, err);
 }
 
 enum hf_status hf_run_check(struct hf_session *session, struct hf_error *err)
@@ -99,6 +107,7 @@ enum hf_status hf_run_check(struct hf_session *session, struct hf_error *err)
 
     HF_TRY(check_options(session, &options, err));
     HF_TRY(open_for_check(session, no_key, err));
+    options.from = session->from ? session->from->repo : NULL;
     hf_output_begin(session->output, "check");
     status = no_key ? hf_check_store(session->at_hand->store, &options, &found, err)
                     : hf_check_repo(session->at_hand->repo, &options, &found, err);

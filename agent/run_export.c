@@ -40,17 +40,15 @@ static enum hf_status export_to(struct hf_session *session, int fd, struct hf_er
 {
     HF_AUTO(hf_snapshots) list = {.count = 0};
     HF_AUTO_PTR(hf_snapshot) snapshot = NULL;
-    struct hf_read_options options = {.cancel = session->cancel};
     const struct hf_snapshot_info *info;
-    unsigned level = 0;
 
-    HF_TRY(hf_session_limits(session, &options.memory, &options.threads, &level, err));
     HF_TRY(hf_snapshots_choose(session, session->args->operands.items[0], &list, &info, err));
-    if (hf_snapshot_open(session->at_hand->repo, info->id, &options, &snapshot, err) != HF_OK ||
+    if (hf_snapshots_open(session, info, &snapshot, err) != HF_OK ||
         write_plain(session, info, snapshot, fd, err) != HF_OK) {
         (void)hf_session_cause(session, err);
         return hf_error_prefix(err, "export %s", info->source);
     }
+    json_decref(hf_snapshots_tell_fallback(session, snapshot));
     return HF_OK;
 }
 

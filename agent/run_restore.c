@@ -37,22 +37,9 @@ static enum hf_status restore_options(const struct hf_session *session, const ch
     return hf_args_large_objects(args, &out->large_objects, err);
 }
 
-static enum hf_status open_snapshot(struct hf_session *session, const struct hf_snapshot_info *info,
-                                    struct hf_snapshot **out, struct hf_error *err)
-{
-    struct hf_read_options options = {.cancel = session->cancel};
-    unsigned level = 0;
-
-    HF_TRY(hf_session_limits(session, &options.memory, &options.threads, &level, err));
-    if (hf_snapshot_open(session->at_hand->repo, info->id, &options, out, err) != HF_OK)
-        return hf_error_prefix(err, "%s: snapshot %.*s", session->at_hand->title, HF_SHORT_ID,
-                               info->id);
-    return HF_OK;
-}
-
 static enum hf_status run_restore(struct hf_session *session, const struct hf_snapshot_info *info,
                                   const struct hf_kind *kind, const struct hf_target *target,
-                                  json_t **out_report, struct hf_error *err)
+                                  json_t **out_report, json_t **out_fallback, struct hf_error *err)
 {
     HF_AUTO_PTR(hf_snapshot) snapshot = NULL;
     struct hf_restore_options options;
@@ -62,11 +49,12 @@ static enum hf_status run_restore(struct hf_session *session, const struct hf_sn
 
     HF_TRY(restore_options(session, target->name, &options, err));
     HF_TRY(hf_args_number(session->args, HF_OPT_JOBS, 1, HF_CONFIG_JOBS_MAX, &work.jobs, err));
-    HF_TRY(open_snapshot(session, info, &snapshot, err));
+    HF_TRY(hf_snapshots_open(session, info, &snapshot, err));
     hf_output_begin(session->output, info->source);
     status = kind->source->restore(hf_kind_config(target->source), info->properties,
                                    hf_snapshot_feed(snapshot), &options, &work, out_report, err);
     hf_output_end(session->output);
+    *out_fallback = hf_snapshots_tell_fallback(session, snapshot);
     return status == HF_OK ? HF_OK : hf_session_cause(session, err);
 }
 
@@ -86,7 +74,8 @@ static bool record_proof(struct hf_session *session, const char *id, const json_
 }
 
 static void report_outcome(struct hf_session *session, const struct hf_snapshot_info *info,
-                           const struct hf_kind *kind, json_t *report, bool proven, int64_t took)
+                           const struct hf_kind *kind, json_t *report, json_t *fallback,
+                           bool proven, int64_t took)
 {
     char text[HF_DURATION_TEXT];
 
@@ -97,9 +86,9 @@ static void report_outcome(struct hf_session *session, const struct hf_snapshot_
         hf_output_news(session->output, "snapshot %.*s of %s is proven, after %s\n", HF_SHORT_ID,
                        info->id, info->source, text);
     hf_output_event(session->output, "restore",
-                    json_pack("{s:s, s:s, s:f, s:b, s:O}", "snapshot", info->id, "source",
+                    json_pack("{s:s, s:s, s:f, s:b, s:O, s:O?}", "snapshot", info->id, "source",
                               info->source, "seconds", (double)took / (double)HF_NS_PER_S, "proven",
-                              (int)proven, "report", report));
+                              (int)proven, "report", report, "fallback", fallback));
 }
 
 enum hf_status hf_run_restore(struct hf_session *session, struct hf_error *err)
@@ -107,6 +96,7 @@ enum hf_status hf_run_restore(struct hf_session *session, struct hf_error *err)
     __attribute__((cleanup(target_auto))) struct hf_target target = {.name = NULL};
     HF_AUTO(hf_snapshots) list = {.count = 0};
     HF_AUTO_JSON report = NULL;
+    HF_AUTO_JSON fallback = NULL;
     const char *to = hf_args_value(session->args, HF_OPT_TO);
     const struct hf_snapshot_info *info;
     const struct hf_kind *kind;
@@ -119,12 +109,12 @@ enum hf_status hf_run_restore(struct hf_session *session, struct hf_error *err)
     HF_TRY(hf_kind_find(info->kind, &kind, err));
     HF_TRY(hf_kind_check_restore_options(kind, session->args, err));
     HF_TRY(kind->target(session, to, info->source, hf_kind_source_of(session, info), &target, err));
-    status = run_restore(session, info, kind, &target, &report, err);
+    status = run_restore(session, info, kind, &target, &report, &fallback, err);
     if (status != HF_OK)
         (void)hf_error_prefix(err, "restore %s", info->source);
     if (!report)
         return status;
     proven = status == HF_OK && record_proof(session, info->id, report);
-    report_outcome(session, info, kind, report, proven, hf_clock_monotonic() - start);
+    report_outcome(session, info, kind, report, fallback, proven, hf_clock_monotonic() - start);
     return status;
 }

@@ -48,13 +48,10 @@ enum hf_status hf_run_show(struct hf_session *session, struct hf_error *err)
 {
     HF_AUTO(hf_snapshots) list = {.count = 0};
     HF_AUTO_PTR(hf_snapshot) snapshot = NULL;
-    struct hf_read_options options = {.cancel = session->cancel};
     const struct hf_snapshot_info *info;
 
     HF_TRY(hf_choose_and_open(session, err));
     HF_TRY(hf_snapshots_choose(session, session->args->operands.items[0], &list, &info, err));
-    if (hf_snapshot_open(session->at_hand->repo, info->id, &options, &snapshot, err) != HF_OK)
-        return hf_error_prefix(err, "%s: snapshot %.*s", session->at_hand->title, HF_SHORT_ID,
-                               info->id);
+    HF_TRY(hf_snapshots_open(session, info, &snapshot, err));
     return write_snapshot(session, snapshot, err);
 }

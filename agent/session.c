@@ -98,6 +98,7 @@ static void close_all(struct hf_session *session)
         free(opened);
     }
     session->at_hand = NULL;
+    session->from = NULL;
 }
 
 static void free_said_buckets(struct hf_session *session)

@@ -38,7 +38,8 @@ struct hf_session {
 
     struct hf_said_bucket *said_buckets; /* by --repository or an operand */
     struct hf_opened *at_hand;           /* the repository that the command is about, or NULL */
-    struct hf_opened *opened;            /* all that are open, that one included */
+    struct hf_opened *from;   /* --from: where what that one lacks is taken from, or NULL */
+    struct hf_opened *opened; /* all that are open, these included */
 };
 
 /* Reads the configuration where the command uses one; takes secrets out of the environment. */

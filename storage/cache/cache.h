@@ -3,7 +3,7 @@
  * that they are asked for once: index objects, manifests and proofs, which never change under their
  * names. They are kept as they are in the store: sealed. Everything else passes through.
  *
- *   FOLDER/<id of the repository>/<key, '/' written ','>   the object, then the SHA-256 (32 bytes)
+ *   FOLDER/<the repository's name>/<key, '/' written ','>  the object, then the SHA-256 (32 bytes)
  *                                                          of key, NUL, object
  *
  * What is read from the folder is trusted no more than what comes from the store. A copy whose sum
@@ -26,7 +26,7 @@ enum { HF_CACHE_UNUSED_DAYS = 90 };
 
 struct hf_cache_options {
     const char *folder;
-    const char *repository;             /* its id, hexadecimal */
+    const char *repository;             /* 32 hexadecimal digits that no other one has */
     uint64_t most;                      /* bytes of copies of this repository; 0: HF_CACHE_SIZE */
     bool refresh;                       /* read from the store only, but keep what was read */
     enum hf_note_level level;           /* of the note when the folder is of no use */

@@ -1,12 +1,14 @@
 #!/usr/bin/python3
 """Several repositories: replicas, copies, jobs that store in one and copy to others."""
 import random
+import re
+import shlex
 import shutil
 import signal
 import time
 
 import harness
-from harness import DAMAGED, DONE, FAILED, UNREACHABLE, USAGE, Background, TestCase
+from harness import DAMAGED, DONE, FAILED, TOP, UNREACHABLE, USAGE, Background, TestCase, run
 
 PARTIAL = 6
 
@@ -174,7 +176,7 @@ class Copy(Copies):
         self.replica()
         took = self.copy().seconds
         killed = 0
-        for number in range(12):
+        for number in range(8):
             shutil.rmtree(self.offsite)
             self.replica()
             process = self.start("copy", self.repo, self.offsite, "--identity-file",
@@ -255,6 +257,131 @@ class Jobs(Copies):
         self.config()
         result = self.run_job("nightly", "--repository", "local")
         self.assertEqual([], self.event(result, "copy"))
+
+
+class Fallback(Copies):
+    def setUp(self):
+        super().setUp()
+        self.backup(self.server.url("app"))
+        self.backup(self.server.url("other"))
+        self.replica()
+        self.copy()
+
+    def packs(self):
+        return sorted((p for p in (self.repo / "packs").rglob("*") if p.is_file()),
+                      key=lambda p: p.stat().st_size)
+
+    @staticmethod
+    def flip(path):
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+
+    def restore_with_help(self):
+        result = self.hf("restore", "app@latest", "--to", self.server.url("back"), "--from", self.offsite,
+                         "--json", says="read from")
+        self.assert_same_database(self.server, "app", self.server, "back")
+        self.server.drop("back")
+        return self.event(result, "restore")[0]["fallback"]
+
+    def test_a_damaged_pack_is_read_from_the_other(self):
+        self.flip(self.packs()[-1])
+        self.hf("restore", "app@latest", "--to", self.server.url("back"), expect=DAMAGED)
+        fallback = self.restore_with_help()
+        self.assertEqual((str(self.offsite), False), (fallback["from"], fallback["manifest"]))
+        self.assertGreater(fallback["chunks"], 0)
+
+    def test_everything_but_the_keys_is_gone(self):
+        for part in ("packs", "index", "snapshots"):
+            shutil.rmtree(self.repo / part)
+        self.assertTrue(self.restore_with_help()["manifest"])
+        self.hf("show", "app@latest", "--from", self.offsite)
+        self.assertIn("CREATE TABLE", self.hf("export", "app@latest", "--from", self.offsite).out)
+
+    def test_nothing_is_asked_of_the_other_for_nothing(self):
+        result = self.hf("restore", "app@latest", "--to", self.server.url("back"), "--from", self.offsite,
+                         "--json")
+        self.assertIsNone(self.event(result, "restore")[0]["fallback"])
+        self.server.drop("back")
+        self.hf("restore", "app@latest", "--to", self.server.url("back"), "--from", self.repo,
+                expect=USAGE, says="itself")
+
+    def test_heal(self):
+        packs = self.packs()
+        packs[0].unlink()
+        self.flip(packs[-1])
+        for part in ("index", "snapshots"):
+            for path in (self.repo / part).iterdir():
+                self.flip(path)
+        self.hf("check", "--from", self.offsite, expect=USAGE, says="--repair")
+        result = self.hf("check", "--repair", "--read-data", "--from", self.offsite, "--json")
+        report = self.event(result, "check")[0]
+        self.assertGreater(report["problems"], 3)
+        self.assertEqual((report["problems"], 0), (report["healed"], report["damaged_snapshots"]))
+        self.hf("check", "--read-data")
+        self.restored_from(self.repo)
+
+    def test_what_cannot_be_healed_is_said(self):
+        pack = self.packs()[-1]
+        pack.unlink()
+        (self.offsite / "packs" / pack.parent.name / pack.name).unlink()
+        self.hf("check", "--repair", "--from", self.offsite, expect=DAMAGED, says=pack.name[:12])
+
+    def test_rescue_reads_a_copy(self):
+        out = self.folder / "out"
+        run(["/usr/bin/python3", TOP / "scripts/rescue", self.offsite, "--identity-file",
+             self.base / "identity", "extract", self.ids()[0], out], timeout=120)
+        self.assertTrue(any(p.is_file() for p in out.rglob("*")))
+
+
+class Recipes(Copies):
+    """The commands of docs/operating.md, as they are there."""
+
+    def setUp(self):
+        super().setUp()
+        shutil.rmtree(self.repo)
+        self.addCleanup(self.server.drop, "app_restored")
+
+    def configure(self, *names):
+        places = "".join(f"  {n}: {{path: places/{n}, passphrase_file: {self.passphrase}}}\n" for n in names)
+        (self.folder / "holdfast.yaml").write_text(
+            f"repositories:\n{places}"
+            f"sources:\n  app: {{postgres: {{dsn: \"{self.server.url('app')}\"}}}}\n"
+            "jobs:\n  nightly: {sources: [app], repositories: [local, nas, offsite]}\n")
+
+    def follow(self, title):
+        """Runs the commands under a heading."""
+        text = (TOP / "docs/operating.md").read_text().split(f"### {title}\n", 1)[1].split("\n#", 1)[0]
+        commands = [line for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+                    for line in block.splitlines()]
+        self.assertGreater(len(commands), 1)
+        return [self.hf(*shlex.split(line)[1:], repo=False) for line in commands]
+
+    def sources(self, name):
+        return len(self.event(self.hf("list", "--json", "--repository", name, repo=False), "snapshot"))
+
+    def test_all_of_them(self):
+        self.configure("local", "nas", "offsite")
+        self.follow("Three copies, on two media, one of them elsewhere")
+        self.configure("local", "nas", "offsite", "new")
+        self.follow("Moving to another place or provider")
+        self.assertEqual([1] * 4, [self.sources(n) for n in ("local", "nas", "offsite", "new")])
+        shutil.rmtree(self.folder / "places/local")
+        backup = self.event(self.follow_json("The first repository is lost"), "backup")[0]
+        self.assertEqual(0, backup["new_chunks"], "what was copied is found")
+        self.assertEqual(3, self.sources("local"))
+        self.server.drop("app_restored")
+        packs = [p for p in (self.folder / "places/local/packs").rglob("*") if p.is_file()]
+        max(packs, key=lambda p: p.stat().st_size).unlink()
+        self.follow("One repository is damaged")
+        self.assert_same_database(self.server, "app", self.server, "app_restored")
+        self.hf("check", "--repository", "local", "--read-data", repo=False)
+
+    def follow_json(self, title):
+        *_, last = self.follow(title)
+        again = self.hf("backup", "nightly", "--json", repo=False)
+        self.assertEqual(DONE, last.code)
+        return again
 
 
 if __name__ == "__main__":
