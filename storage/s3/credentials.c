@@ -96,7 +96,6 @@ static enum hf_status fetch(struct hf_s3_provider *provider, struct hf_error *er
     enum hf_status status = provider->source.fetch(provider->source.ctx, &held->credentials, err);
     (void)pthread_mutex_lock(&provider->lock);
     provider->fetching = false;
-    /* Also after a success: a source may give out credentials that expire soon. */
     provider->retry_at = hf_clock_monotonic() + HF_S3_RETRY_S * HF_NS_PER_S;
     (void)pthread_cond_broadcast(&provider->fetched);
     if (status != HF_OK) {
@@ -108,6 +107,9 @@ static enum hf_status fetch(struct hf_s3_provider *provider, struct hf_error *er
         (HF_S3_REFRESH_S + (int64_t)hf_random_below(HF_S3_REFRESH_JITTER_S)) * HF_NS_PER_S;
     release(provider->current);
     provider->current = held;
+    /* Some sources give out credentials that expire soon: these are not fetched all the time. */
+    if (!expires_within(held, provider->early))
+        provider->retry_at = 0;
     if (!usable(provider))
         return hf_error_set(err, HF_DENIED,
                             "the S3 credentials that were just fetched have expired already: is "

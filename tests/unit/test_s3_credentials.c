@@ -106,6 +106,27 @@ static void acquire_soon_expiring_credentials_fetches_without_thrashing(void **s
         assert_acquires(provider, "ID1");
 }
 
+static void acquire_before_expiry_fetches_anew_and_early(void **state)
+{
+    (void)state;
+    struct counting counting = {.lifetime = 3600 * HF_NS_PER_S};
+    HF_AUTO_PTR(hf_s3_provider) provider = open_provider(&counting);
+    const struct hf_s3_credentials *old;
+    struct hf_error err = HF_ERROR_INIT;
+    char offset[32];
+    assert_ok(hf_s3_provider_acquire(provider, &old, &err), &err);
+    (void)snprintf(offset, sizeof offset, "%d",
+                   3600 - HF_S3_REFRESH_S - HF_S3_REFRESH_JITTER_S - 10);
+    assert_int_equal(setenv("HF_CLOCK_OFFSET", offset, 1), 0);
+    assert_acquires(provider, "ID1");
+    (void)snprintf(offset, sizeof offset, "%d", 3600 - HF_S3_REFRESH_S + 10);
+    assert_int_equal(setenv("HF_CLOCK_OFFSET", offset, 1), 0);
+    assert_acquires(provider, "ID2");
+    assert_string_equal(hf_secret_text(old->access_key), "ID1");
+    hf_s3_provider_release(provider, old);
+    assert_int_equal(unsetenv("HF_CLOCK_OFFSET"), 0);
+}
+
 static void acquire_failed_refresh_goes_on_with_what_is_good(void **state)
 {
     (void)state;
@@ -172,6 +193,7 @@ int main(void)
         cmocka_unit_test(acquire_lasting_credentials_fetches_once),
         cmocka_unit_test(acquire_expired_credentials_fetches_anew),
         cmocka_unit_test(acquire_soon_expiring_credentials_fetches_without_thrashing),
+        cmocka_unit_test(acquire_before_expiry_fetches_anew_and_early),
         cmocka_unit_test(acquire_failed_refresh_goes_on_with_what_is_good),
         cmocka_unit_test(acquire_credentials_of_the_past_is_refused),
         cmocka_unit_test(acquire_by_many_threads_fetches_once_for_all),
