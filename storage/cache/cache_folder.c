@@ -71,8 +71,9 @@ static bool key_of(const char *name, char out[NAME])
     size_t len = strnlen(name, NAME);
     if (len == NAME || name[0] == '.')
         return false;
-    for (size_t i = 0; i <= len; i++)
+    for (size_t i = 0; i < len; i++)
         out[i] = name[i] == ',' ? '/' : name[i];
+    out[len] = '\0';
     return hf_cache_keeps(out);
 }
 
@@ -310,17 +311,22 @@ void hf_cache_folder_write(struct hf_cache_folder *folder, const char *key, cons
     note(folder, name, sys);
 }
 
-void hf_cache_folder_remove(struct hf_cache_folder *folder, const char *key)
+static void remove_copy(struct hf_cache_folder *folder, const char *name)
 {
-    char name[NAME];
     struct stat st;
-    file_name(key, name);
     if (fstatat(folder->fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
         unlinkat(folder->fd, name, 0) != 0)
         return;
     uint64_t size = (uint64_t)st.st_size, bytes = atomic_load(&folder->bytes);
     while (!atomic_compare_exchange_weak(&folder->bytes, &bytes, bytes > size ? bytes - size : 0))
         ;
+}
+
+void hf_cache_folder_remove(struct hf_cache_folder *folder, const char *key)
+{
+    char name[NAME];
+    file_name(key, name);
+    remove_copy(folder, name);
 }
 
 struct prune {
@@ -346,7 +352,7 @@ static void prune_file(void *ctx, int fd, const char *name)
         return;
     if (keys->count == 0 ||
         !bsearch(&wanted, keys->items, keys->count, sizeof *keys->items, compare))
-        hf_cache_folder_remove(prune->folder, key);
+        remove_copy(prune->folder, name);
 }
 
 void hf_cache_folder_prune(struct hf_cache_folder *folder, const char *prefix,
