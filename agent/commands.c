@@ -61,17 +61,22 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
     [HF_COMMAND_RESTORE] =
         {.name = "restore",
          .operands = "SNAPSHOT",
-         .summary = "Restore a snapshot into a new database and compare it",
-         .about = "Restores into a new database, under a temporary name, which gets its real name "
-                  "when it is complete and what was read back from it equals what was fed "
-                  "to it. The snapshot then counts as proven. If the name is taken, that is "
-                  "refused, or with --replace the old database is renamed aside and kept.\n\n"
+         .summary = "Restore a snapshot and compare it with what was captured",
+         .about = "Restores a database into a new one and a volume into a new directory, under a "
+                  "temporary name, which gets its real name when it is complete and what was "
+                  "read back from it equals what was fed to it. The snapshot then counts as "
+                  "proven. If the name is taken, that is refused, or with --replace the old "
+                  "database or directory is renamed aside and kept. Redis is restored into an "
+                  "empty server (redis://...), read back and compared likewise, or to a new "
+                  ".rdb file.\n\n"
                   "SNAPSHOT is SOURCE@latest, SOURCE@TIME (such as app@2026-11-21 or "
                   "app@2026-11-21T02:00, UTC: the newest within it), an id, or the beginning of "
                   "one.\n\n"
-                  "A snapshot of a whole server is restored with a URL without a database, or "
-                  "one database of it with --database.",
+                  "A snapshot of a whole PostgreSQL server is restored with a URL without a "
+                  "database, or one database of it with --database.",
          .examples = "holdfast restore app@latest --to app_restored\n"
+                     "holdfast restore cache@latest --to redis://new:6379\n"
+                     "holdfast restore uploads@latest --to /srv/uploads_restored\n"
                      "holdfast restore app@2026-11-21 --to postgresql://admin@db2/app --jobs 4\n"
                      "holdfast restore app@latest --to app_orders --table 'public.orders*'",
          .options = REPOSITORY | BIT(HF_OPT_FROM) | PARTS | BIT(HF_OPT_MATCH) | BIT(HF_OPT_TO) |
@@ -124,12 +129,15 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
     [HF_COMMAND_EXPORT] =
         {.name = "export",
          .operands = "SNAPSHOT",
-         .summary = "Write a snapshot as plain SQL",
-         .about = "Writes a script that psql -v ON_ERROR_STOP=1 restores on its own, to standard "
-                  "output or to a new file. Of a snapshot with several databases, the script makes "
-                  "them all in an empty server, with its roles; --database picks one.",
+         .summary = "Write a snapshot as plain SQL, .rdb or .tar",
+         .about = "Writes, to standard output or to a new file, what other tools restore on their "
+                  "own: of PostgreSQL a script for psql -v ON_ERROR_STOP=1, of Redis a dump that "
+                  "a server loads, of a volume a tar archive. Of a snapshot with several "
+                  "databases, the script makes them all in an empty server, with its roles; "
+                  "--database picks one.",
          .examples = "holdfast export app@latest | psql -v ON_ERROR_STOP=1 -d empty_database\n"
-                     "holdfast export server@latest | psql -v ON_ERROR_STOP=1 -d postgres",
+                     "holdfast export server@latest | psql -v ON_ERROR_STOP=1 -d postgres\n"
+                     "holdfast export uploads@latest | tar -tv",
          .options = REPOSITORY | BIT(HF_OPT_FROM) | PARTS | BIT(HF_OPT_NO_OWNER) |
                     BIT(HF_OPT_NO_ACL) | BIT(HF_OPT_MATCH) | BIT(HF_OPT_PATH) |
                     BIT(HF_OPT_BIN_DIR) | BIT(HF_OPT_OUTPUT) | BIT(HF_OPT_MEMORY) |

@@ -155,8 +155,9 @@ enum hf_status hf_help_program(struct hf_buf *out, struct hf_error *err)
 {
     HF_TRY(hf_buf_append_str(
         out,
-        "holdfast backs up databases into an encrypted, deduplicating repository, and\n"
-        "proves each backup by restoring it and comparing every row.\n\n"
+        "holdfast backs up PostgreSQL, Redis and volumes into encrypted, deduplicating\n"
+        "repositories, and proves a backup by restoring it and comparing every row, key\n"
+        "and file.\n\n"
         "Usage: holdfast COMMAND [OPTIONS] [OPERANDS]\n\nCommands:\n",
         err));
     HF_TRY(command_lines(out, NULL, err));

@@ -21,6 +21,7 @@ struct hf_target {
 struct hf_kind {
     const struct hf_source_kind *source; /* its name is the key in the configuration */
     const char *noun;                    /* "a PostgreSQL source", for errors */
+    const char *records;                 /* "rows": what its streams count */
     const char *const *schemes;          /* "postgresql://" and so on, then NULL */
 
     /* HF_OPTION_BIT of the options that are particular to kinds and that this one takes. */

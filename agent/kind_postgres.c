@@ -172,6 +172,7 @@ static enum hf_status for_export(const struct hf_session *session,
 const struct hf_kind hf_kind_postgres = {
     .source = &hf_pg_source,
     .noun = "a PostgreSQL source",
+    .records = "rows",
     .schemes = schemes,
     .url_options = PARTS | HF_OPTION_BIT(HF_OPT_NAME) | HF_OPTION_BIT(HF_OPT_EXCLUDE_SCHEMA) |
                    HF_OPTION_BIT(HF_OPT_EXCLUDE_TABLE) | HF_OPTION_BIT(HF_OPT_EXCLUDE_DATA) |

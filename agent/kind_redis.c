@@ -151,6 +151,7 @@ static enum hf_status for_export(const struct hf_session *session,
 const struct hf_kind hf_kind_redis = {
     .source = &hf_redis_source,
     .noun = "a Redis source",
+    .records = "keys",
     .schemes = hf_redis_url_schemes,
     .url_options = HF_OPTION_BIT(HF_OPT_NAME),
     .restore_options = HF_OPTION_BIT(HF_OPT_DATABASE) | HF_OPTION_BIT(HF_OPT_MATCH),

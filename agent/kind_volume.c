@@ -201,6 +201,7 @@ static enum hf_status show(struct hf_output *output, const struct hf_snapshot_in
 const struct hf_kind hf_kind_volume = {
     .source = &hf_volume_source,
     .noun = "a volume",
+    .records = "entries",
     .schemes = schemes,
     .url_options = HF_OPTION_BIT(HF_OPT_NAME) | HF_OPTION_BIT(HF_OPT_EXCLUDE) |
                    HF_OPTION_BIT(HF_OPT_INCLUDE) | HF_OPTION_BIT(HF_OPT_ALL_FILE_SYSTEMS) |

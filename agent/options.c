@@ -94,7 +94,8 @@ static const struct hf_option options[HF_OPT_COUNT] = {
                      .takes = HF_TAKES_ONE,
                      .group = HF_GROUP_LIMITS,
                      .value = "N",
-                     .help = "Connections to the server (default: one a processor, 2 to 8)"},
+                     .help = "Connections to the server, or threads that read files (default: by "
+                             "the number of processors)"},
 
     [HF_OPT_CIPHER] = {.name = "cipher",
                        .takes = HF_TAKES_ONE,
@@ -195,12 +196,13 @@ static const struct hf_option options[HF_OPT_COUNT] = {
     [HF_OPT_TO] = {.name = "to",
                    .takes = HF_TAKES_ONE,
                    .group = HF_GROUP_COMMAND,
-                   .value = "NAME|URL",
+                   .value = "NAME|URL|PATH",
                    .help = "The new database: its name on the source's server, or a "
-                           "postgresql:// URL"},
+                           "postgresql:// URL; a server of Redis: a redis:// URL, or an .rdb "
+                           "file; a volume: a directory"},
     [HF_OPT_REPLACE] = {.name = "replace",
                         .group = HF_GROUP_COMMAND,
-                        .help = "If the name is taken, keep that database under another name"},
+                        .help = "If the name is taken, keep what has it under another name"},
     [HF_OPT_NO_OWNER] = {.name = "no-owner",
                          .group = HF_GROUP_COMMAND,
                          .help = "Leave everything to the role that restores"},

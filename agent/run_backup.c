@@ -104,9 +104,9 @@ static void report(struct hf_session *session, const struct hf_backup_task *task
     hf_duration_format(took, outcome->took);
     hf_time_format(captured, outcome->captured);
     hf_output_news(session->output,
-                   "%s: snapshot %.*s in %s: %s in %" PRIu64 " rows read, %s new, %s stored\n",
-                   task->source->name, HF_SHORT_ID, outcome->id, took, read, stats->records, fresh,
-                   stored);
+                   "%s: snapshot %.*s in %s: %s in %" PRIu64 " %s read, %s new, %s stored\n",
+                   task->source->name, HF_SHORT_ID, outcome->id, took, read, stats->records,
+                   task->source->kind->records, fresh, stored);
     hf_output_event(
         session->output, "backup",
         json_pack("{s:s, s:s, s:s, s:s, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "source",

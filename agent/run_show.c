@@ -9,7 +9,8 @@
 
 #include <inttypes.h>
 
-static void write_facts(struct hf_session *session, const struct hf_snapshot_info *info)
+static void write_facts(struct hf_session *session, const struct hf_snapshot_info *info,
+                        const struct hf_kind *kind)
 {
     char time[HF_TIME_TEXT], state_time[HF_TIME_TEXT];
     char size[HF_SIZE_TEXT], stored[HF_SIZE_TEXT], took[HF_DURATION_TEXT];
@@ -24,8 +25,8 @@ static void write_facts(struct hf_session *session, const struct hf_snapshot_inf
     hf_output_text(session->output, "time      %s, finished after %s\n", time, took);
     hf_output_text(session->output, "state     %s%s%s\n", hf_snapshot_state_name(info->state),
                    info->state_time ? " " : "", info->state_time ? state_time : "");
-    hf_output_text(session->output, "size      %s in %" PRIu64 " rows, %s stored\n", size,
-                   info->records, stored);
+    hf_output_text(session->output, "size      %s in %" PRIu64 " %s, %s stored\n", size,
+                   info->records, kind->records, stored);
 }
 
 static enum hf_status write_snapshot(struct hf_session *session, struct hf_snapshot *snapshot,
@@ -37,8 +38,8 @@ static enum hf_status write_snapshot(struct hf_session *session, struct hf_snaps
 
     if (!event || json_object_set(event, "properties", info->properties) != 0)
         return hf_error_memory(err);
-    write_facts(session, info);
     HF_TRY(hf_kind_find(info->kind, &kind, err));
+    write_facts(session, info, kind);
     HF_TRY(kind->show(session->output, info, hf_snapshot_feed(snapshot), event, err));
     hf_output_event(session->output, "snapshot", json_incref(event));
     return HF_OK;

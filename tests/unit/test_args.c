@@ -101,7 +101,7 @@ static void parse_bad_lines_says_what_is_wrong(void **state)
         {"list -r a -r b", "option --repository is given twice"},
         {"list a b", "\"list\" does not know what to do with \"b\""},
         {"show", "\"show\" needs SNAPSHOT"},
-        {"restore app@latest", "\"restore\" needs --to NAME|URL"},
+        {"restore app@latest", "\"restore\" needs --to NAME|URL|PATH"},
     };
 
     (void)state;
