@@ -85,15 +85,6 @@ static const struct hf_field job_fields[] = {
     {.key = NULL},
 };
 
-static bool has_key(const struct hf_yaml *map, const char *key)
-{
-    for (size_t i = 0; i < map->count; i += 2) {
-        if (strcmp(map->items[i]->text, key) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* A map of names: called for each entry. */
 typedef enum hf_status entry_fn(const struct hf_fields_file *file, const char *name,
                                 const struct hf_yaml *value, const char *where,
@@ -177,7 +168,7 @@ static enum hf_status read_repository(const struct hf_fields_file *file, const c
     HF_TRY(hf_text_copy(name, &repository->name, err));
     HF_TRY(hf_fields_read(file, value, repository_fields, where, repository, err));
     HF_TRY(set_place(file, value, where, repository, err));
-    if (!has_key(value, "cache"))
+    if (!hf_yaml_key(value, "cache"))
         repository->cache = repository->s3 != NULL;
     if (repository->identity_file && repository->passphrase.from != HF_SECRET_NOWHERE)
         return hf_fields_error(file, value, err,
@@ -223,7 +214,7 @@ static enum hf_status find_kind(const struct hf_fields_file *file, const struct 
     const struct hf_kind *kind;
 
     for (size_t i = 0; value->type == HF_YAML_MAP && (kind = hf_kind_at(i)) != NULL; i++) {
-        if (!has_key(value, kind->source->name))
+        if (!hf_yaml_key(value, kind->source->name))
             continue;
         if (*out)
             return hf_fields_error(file, value, err,
@@ -296,15 +287,6 @@ struct references {
     const struct hf_yaml *jobs;
 };
 
-static const struct hf_yaml *value_of(const struct hf_yaml *map, const char *key)
-{
-    for (size_t i = 0; map && i < map->count; i += 2) {
-        if (strcmp(map->items[i]->text, key) == 0)
-            return map->items[i + 1];
-    }
-    return NULL;
-}
-
 static enum hf_status unknown_reference(const struct references *r, const struct hf_yaml *node,
                                         const char *noun, const char *name,
                                         const char *const *known, const char *job,
@@ -329,7 +311,7 @@ static enum hf_status check_list(const struct references *r, const struct hf_con
                                  const char *key, const char *noun, const struct hf_strings *list,
                                  const char *const *known, struct hf_error *err)
 {
-    const struct hf_yaml *value = value_of(value_of(r->jobs, job->name), key);
+    const struct hf_yaml *value = hf_yaml_value(hf_yaml_value(r->jobs, job->name), key);
 
     for (size_t i = 0; i < list->count; i++) {
         bool found = false;
@@ -361,7 +343,7 @@ static enum hf_status check_job(const struct references *r, const struct hf_conf
     for (size_t i = 0; i < config->repository_count; i++)
         HF_TRY(hf_names_add(&repositories, config->repositories[i].name, err));
     if (hf_config_source(config, job->name))
-        return hf_fields_error(r->file, value_of(r->jobs, job->name), err,
+        return hf_fields_error(r->file, hf_yaml_value(r->jobs, job->name), err,
                                "job \"%s\" has the name of a source; give it another one",
                                job->name);
     HF_TRY(check_list(r, job, "sources", "source", &job->sources, hf_names_list(&sources), err));
@@ -372,7 +354,7 @@ static enum hf_status check_job(const struct references *r, const struct hf_conf
 static enum hf_status read_root(const struct hf_fields_file *file, const struct hf_yaml *root,
                                 struct hf_config *config, struct hf_error *err)
 {
-    struct references r = {.file = file, .config = config, .jobs = value_of(root, "jobs")};
+    struct references r = {.file = file, .config = config, .jobs = hf_yaml_value(root, "jobs")};
 
     if (hf_yaml_is_null(root))
         return hf_error_set(err, HF_CONFIG, "%s: the file is empty", file->name);

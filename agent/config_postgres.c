@@ -73,22 +73,12 @@ static void written_auto(struct written *w)
     hf_secret_spec_done(&w->password);
 }
 
-static bool has_key(const struct hf_yaml *map, const char *key)
-{
-    for (size_t i = 0; i < map->count; i += 2) {
-        if (strcmp(map->items[i]->text, key) == 0)
-            return true;
-    }
-    return false;
-}
-
+/* For errors: the key, or the map where it is not there. */
 static const struct hf_yaml *key_node(const struct hf_yaml *map, const char *key)
 {
-    for (size_t i = 0; i < map->count; i += 2) {
-        if (strcmp(map->items[i]->text, key) == 0)
-            return map->items[i];
-    }
-    return map;
+    const struct hf_yaml *node = hf_yaml_key(map, key);
+
+    return node ? node : map;
 }
 
 /* Keys that say the same thing in two ways. */
@@ -111,7 +101,7 @@ static enum hf_status check_conflicts(const struct hf_fields_file *file, const s
     };
 
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        if (has_key(map, pairs[i][0]) && has_key(map, pairs[i][1]))
+        if (hf_yaml_key(map, pairs[i][0]) && hf_yaml_key(map, pairs[i][1]))
             return hf_fields_error(file, key_node(map, pairs[i][1]), err,
                                    "\"%s\" and \"%s\" %s cannot be given together", pairs[i][0],
                                    pairs[i][1], where);
@@ -224,8 +214,8 @@ static void move_rest(struct written *w, const struct hf_yaml *map, struct hf_co
     move_strings(&pg->exclude_tables, &w->exclude_tables);
     move_strings(&pg->exclude_data, &w->exclude_data);
     pg->all_databases = w->all_databases;
-    pg->globals = has_key(map, "globals") ? w->globals : w->all_databases;
-    if (has_key(map, "large_objects"))
+    pg->globals = hf_yaml_key(map, "globals") ? w->globals : w->all_databases;
+    if (hf_yaml_key(map, "large_objects"))
         pg->large_objects = w->large_objects ? HF_LARGE_OBJECTS_YES : HF_LARGE_OBJECTS_NO;
     pg->bin_dir = w->bin_dir;
     w->bin_dir = NULL;

@@ -2,6 +2,7 @@
 
 #include "storage/s3/endpoint.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,16 +142,16 @@ static enum hf_status read_lock(const struct hf_fields_file *file, const struct 
     return HF_OK;
 }
 
-/* A key of a map, or the map itself, for errors about it. */
+/* A key in one of its spellings, or the map itself, for errors about it. */
 static const struct hf_yaml *key_node(const struct hf_yaml *map, const char *key)
 {
-    for (size_t i = 0; i < map->count; i += 2) {
-        size_t len = strlen(key);
-        const char *text = map->items[i]->text;
+    static const char *const endings[] = {"", "_file", "_command"};
+    char spelling[64];
 
-        if (strncmp(text, key, len) == 0 &&
-            (!text[len] || strcmp(text + len, "_file") == 0 || strcmp(text + len, "_command") == 0))
-            return map->items[i];
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        (void)snprintf(spelling, sizeof spelling, "%s%s", key, endings[i]);
+        if (hf_yaml_key(map, spelling))
+            return hf_yaml_key(map, spelling);
     }
     return map;
 }

@@ -5,12 +5,6 @@
 
 #include <string.h>
 
-static struct hf_s3_text bytes_of(const struct hf_secret *secret)
-{
-    return (struct hf_s3_text){.text = secret ? hf_secret_text(secret) : NULL,
-                               .len = secret ? secret->len : 0};
-}
-
 /* hf_s3_configured_fn: secrets are fetched anew each time, as commands may print new ones. */
 static enum hf_status read_keys(void *ctx, struct hf_cancel *cancel, struct hf_s3_credentials *out,
                                 struct hf_error *err)
@@ -24,9 +18,9 @@ static enum hf_status read_keys(void *ctx, struct hf_cancel *cancel, struct hf_s
     HF_TRY(hf_secret_spec_read(&s3->access_key, "access_key", cancel, &access_key, err));
     HF_TRY(hf_secret_spec_read(&s3->secret_key, "secret_key", cancel, &secret_key, err));
     HF_TRY(hf_secret_spec_read(&s3->session_token, "session_token", cancel, &token, err));
-    values.access_key = bytes_of(access_key);
-    values.secret_key = bytes_of(secret_key);
-    values.session_token = bytes_of(token);
+    values.access_key = hf_s3_text_of(access_key);
+    values.secret_key = hf_s3_text_of(secret_key);
+    values.session_token = hf_s3_text_of(token);
     return hf_s3_credentials_set(&values, "access_key and secret_key", out, err);
 }
 

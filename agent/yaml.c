@@ -341,3 +341,22 @@ const char *hf_yaml_what(const struct hf_yaml *node)
     }
     return "text";
 }
+
+static const struct hf_yaml *entry(const struct hf_yaml *map, const char *key, size_t which)
+{
+    for (size_t i = 0; map && map->type == HF_YAML_MAP && i < map->count; i += 2) {
+        if (strcmp(map->items[i]->text, key) == 0)
+            return map->items[i + which];
+    }
+    return NULL;
+}
+
+const struct hf_yaml *hf_yaml_key(const struct hf_yaml *map, const char *key)
+{
+    return entry(map, key, 0);
+}
+
+const struct hf_yaml *hf_yaml_value(const struct hf_yaml *map, const char *key)
+{
+    return entry(map, key, 1);
+}

@@ -39,6 +39,9 @@ const struct hf_yaml *hf_yaml_root(const struct hf_yaml_doc *doc);
 void hf_yaml_free(struct hf_yaml_doc *doc);
 HF_DEFINE_AUTO_PTR(hf_yaml_doc, hf_yaml_free)
 
+/* Of a map: the node of a key, or of its value; NULL when it is not there, or map is none. */
+const struct hf_yaml *hf_yaml_key(const struct hf_yaml *map, const char *key);
+const struct hf_yaml *hf_yaml_value(const struct hf_yaml *map, const char *key);
 /* "a list", "nothing", ...: what a node is, for error texts. */
 const char *hf_yaml_what(const struct hf_yaml *node);
 /* Nothing was written: `key:`, `key: ~` or `key: null`. */

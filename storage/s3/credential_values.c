@@ -15,6 +15,23 @@ const char *hf_s3_env(const char *name)
     return value && *value ? value : NULL;
 }
 
+struct hf_s3_text hf_s3_text_of(const struct hf_secret *secret)
+{
+    return (struct hf_s3_text){.text = secret ? hf_secret_text(secret) : NULL,
+                               .len = secret ? secret->len : 0};
+}
+
+enum hf_status hf_s3_secret_header(const char *begin, const void *value, size_t len,
+                                   struct hf_secret **out, struct hf_error *err)
+{
+    size_t before = strlen(begin);
+
+    HF_TRY(hf_secret_new(NULL, before + len, out, err));
+    memcpy((*out)->data, begin, before);
+    memcpy((*out)->data + before, value, len);
+    return HF_OK;
+}
+
 static bool fits(const struct hf_s3_text *text, size_t max)
 {
     for (size_t i = 0; i < text->len; i++) {
@@ -102,7 +119,7 @@ bool hf_s3_parse_expiry(const char *text, int64_t *out)
     return true;
 }
 
-static struct hf_s3_text text_of(const char *text)
+static struct hf_s3_text text_from(const char *text)
 {
     return (struct hf_s3_text){.text = text, .len = text ? strlen(text) : 0};
 }
@@ -119,9 +136,9 @@ static enum hf_status read_fields(const json_t *json, const char *token_key, con
     HF_TRY(hf_json_string_optional(json, "Expiration", &expiration, err));
     if (expiration && !hf_s3_parse_expiry(expiration, &values.expires))
         return hf_error_set(err, HF_DAMAGED, "field \"Expiration\" is not a time");
-    values.access_key = text_of(access_key);
-    values.secret_key = text_of(secret_key);
-    values.session_token = text_of(token);
+    values.access_key = text_from(access_key);
+    values.secret_key = text_from(secret_key);
+    values.session_token = text_from(token);
     return hf_s3_credentials_set(&values, what, out, err);
 }
 

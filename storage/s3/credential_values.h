@@ -19,6 +19,9 @@ struct hf_s3_text {
     size_t len;
 };
 
+/* Those of a secret, which may be NULL. */
+struct hf_s3_text hf_s3_text_of(const struct hf_secret *secret);
+
 struct hf_s3_values {
     struct hf_s3_text access_key;
     struct hf_s3_text secret_key;
@@ -31,6 +34,10 @@ struct hf_s3_values {
 enum hf_status hf_s3_credentials_set(const struct hf_s3_values *values, const char *what,
                                      struct hf_s3_credentials *out,
                                      struct hf_error *err) HF_WARN_UNUSED;
+
+/* A header with a secret in it: begin ("Authorization: ") and the value's bytes. */
+enum hf_status hf_s3_secret_header(const char *begin, const void *value, size_t len,
+                                   struct hf_secret **out, struct hf_error *err) HF_WARN_UNUSED;
 
 /* "2026-11-21T02:00:00Z", also with a fraction or an offset ("+02:00"); false when it is none. */
 bool hf_s3_parse_expiry(const char *text, int64_t *out);

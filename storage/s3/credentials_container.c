@@ -140,15 +140,11 @@ enum hf_status hf_s3_way_container(struct hf_s3_look *look, struct hf_s3_credent
     HF_AUTO_FREE char *url = NULL;
     HF_AUTO_PTR(hf_secret) token = NULL;
     HF_AUTO_PTR(hf_secret) header = NULL;
-    static const char name[] = "Authorization: ";
 
     HF_TRY(find_url(&url, err));
     HF_TRY(find_token(&token, err));
-    if (token) {
-        HF_TRY(hf_secret_new(NULL, sizeof name - 1 + token->len, &header, err));
-        memcpy(header->data, name, sizeof name - 1);
-        memcpy(header->data + sizeof name - 1, token->data, token->len);
-    }
+    if (token)
+        HF_TRY(hf_s3_secret_header("Authorization: ", token->data, token->len, &header, err));
     HF_TRY(ask(look, url, token, header ? hf_secret_text(header) : NULL, out, err));
     (void)snprintf(look->way, sizeof look->way, "the container's credentials endpoint");
     return HF_OK;

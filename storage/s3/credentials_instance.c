@@ -50,18 +50,14 @@ static enum hf_status request(const struct metadata *m, const char *method, cons
 static enum hf_status keep_token(struct metadata *m, const struct hf_secret *token,
                                  struct hf_error *err)
 {
-    static const char name[] = "X-aws-ec2-metadata-token: ";
-
     if (token->len == 0 || token->len > TOKEN_MAX)
         return hf_error_set(err, HF_DAMAGED, WHAT ": what it gives as a token is none");
     for (size_t i = 0; i < token->len; i++) {
         if (token->data[i] <= ' ' || token->data[i] > '~')
             return hf_error_set(err, HF_DAMAGED, WHAT ": what it gives as a token is none");
     }
-    HF_TRY(hf_secret_new(NULL, sizeof name - 1 + token->len, &m->header, err));
-    memcpy(m->header->data, name, sizeof name - 1);
-    memcpy(m->header->data + sizeof name - 1, token->data, token->len);
-    return HF_OK;
+    return hf_s3_secret_header("X-aws-ec2-metadata-token: ", token->data, token->len, &m->header,
+                               err);
 }
 
 /* Nobody there is the usual case, and means: not on EC2. */

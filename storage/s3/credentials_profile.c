@@ -35,11 +35,6 @@ static const char *text_or_null(const struct hf_secret *secret)
     return secret ? hf_secret_text(secret) : NULL;
 }
 
-static struct hf_s3_text bytes_of(const struct hf_secret *secret)
-{
-    return (struct hf_s3_text){.text = text_or_null(secret), .len = secret ? secret->len : 0};
-}
-
 static void say_way(const struct stage *stage, const char *how, const char *detail)
 {
     if (stage->depth == 0)
@@ -64,9 +59,9 @@ static enum hf_status take_keys(const struct stage *stage, struct hf_s3_credenti
     HF_TRY(get(stage, "aws_session_token", &token, err));
     if (!access_key && !secret_key)
         return HF_OK;
-    values.access_key = bytes_of(access_key);
-    values.secret_key = bytes_of(secret_key);
-    values.session_token = bytes_of(token);
+    values.access_key = hf_s3_text_of(access_key);
+    values.secret_key = hf_s3_text_of(secret_key);
+    values.session_token = hf_s3_text_of(token);
     (void)snprintf(what, sizeof what, "profile %.100s of %.300s", stage->profile,
                    access_key ? path : stage->files->credentials_path);
     HF_TRY(hf_s3_credentials_set(&values, what, out, err));

@@ -120,12 +120,6 @@ static enum hf_status take_element(void *ctx, const char *path, const char *text
     return HF_OK;
 }
 
-static struct hf_s3_text bytes_of(const struct hf_secret *secret)
-{
-    return (struct hf_s3_text){.text = secret ? hf_secret_text(secret) : NULL,
-                               .len = secret ? secret->len : 0};
-}
-
 static enum hf_status read_success(const struct hf_secret *body, struct answer *answer,
                                    struct hf_s3_credentials *out, struct hf_error *err)
 {
@@ -133,9 +127,9 @@ static enum hf_status read_success(const struct hf_secret *body, struct answer *
 
     if (hf_xml_parse(body->data, body->len, take_element, answer, err) != HF_OK)
         return hf_error_prefix(err, WHAT);
-    values.access_key = bytes_of(answer->access_key);
-    values.secret_key = bytes_of(answer->secret_key);
-    values.session_token = bytes_of(answer->token);
+    values.access_key = hf_s3_text_of(answer->access_key);
+    values.secret_key = hf_s3_text_of(answer->secret_key);
+    values.session_token = hf_s3_text_of(answer->token);
     if (!hf_s3_parse_expiry(answer->expires, &values.expires))
         return hf_error_set(err, HF_DAMAGED, WHAT ": its answer does not say when keys expire");
     return hf_s3_credentials_set(&values, WHAT, out, err);
@@ -274,17 +268,6 @@ static enum hf_status hash_hex(const struct hf_buf *form, char text[2 * HASH + 1
     return HF_OK;
 }
 
-static enum hf_status secret_header(const char *name, const void *value, size_t len,
-                                    struct hf_secret **out, struct hf_error *err)
-{
-    size_t before = strlen(name);
-
-    HF_TRY(hf_secret_new(NULL, before + len, out, err));
-    memcpy((*out)->data, name, before);
-    memcpy((*out)->data + before, value, len);
-    return HF_OK;
-}
-
 static enum hf_status sign(const char *endpoint, const char *region, const struct hf_buf *form,
                            const struct hf_s3_credentials *by, struct signed_headers *out,
                            struct hf_error *err)
@@ -310,12 +293,12 @@ static enum hf_status sign(const char *endpoint, const char *region, const struc
     if (by->session_token) {
         headers[request.header_count++] = (struct hf_sigv4_pair){
             .name = "x-amz-security-token", .value = hf_secret_text(by->session_token)};
-        HF_TRY(secret_header("x-amz-security-token: ", by->session_token->data,
-                             by->session_token->len, &out->token, err));
+        HF_TRY(hf_s3_secret_header("x-amz-security-token: ", by->session_token->data,
+                                   by->session_token->len, &out->token, err));
     }
     HF_TRY(hf_sigv4_authorize(&request, by, &authorization, err));
-    return secret_header("Authorization: ", authorization.data, authorization.len,
-                         &out->authorization, err);
+    return hf_s3_secret_header("Authorization: ", authorization.data, authorization.len,
+                               &out->authorization, err);
 }
 
 enum hf_status hf_s3_sts_assume_role(const struct hf_s3_look *look, const struct hf_s3_role *role,
