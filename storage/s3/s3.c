@@ -101,10 +101,12 @@ static enum hf_status set_lock(struct hf_s3 *s3, const struct hf_s3_config *conf
     return HF_OK;
 }
 
-/* AUTO becomes what fits the server. */
+/* AUTO becomes what fits the server. AWS takes no locked object without a checksum. */
 static enum hf_s3_checksum choose_checksum(const struct hf_s3 *s3,
                                            const struct hf_s3_config *config)
 {
+    if (config->checksum == HF_S3_CHECKSUM_NONE && config->lock != HF_S3_LOCK_NONE)
+        return HF_S3_CHECKSUM_MD5;
     if (config->checksum != HF_S3_CHECKSUM_AUTO)
         return config->checksum;
     if (s3->endpoint.aws)

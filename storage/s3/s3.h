@@ -41,7 +41,7 @@ enum hf_s3_checksum {
     HF_S3_CHECKSUM_MD5,    /* Content-MD5, compared with the ETag too where that is one */
     HF_S3_CHECKSUM_SHA256, /* x-amz-checksum-sha256 */
     HF_S3_CHECKSUM_CRC32C, /* x-amz-checksum-crc32c */
-    HF_S3_CHECKSUM_NONE,
+    HF_S3_CHECKSUM_NONE,   /* MD5 where objects are locked: servers want one then */
 };
 
 enum hf_s3_lock { HF_S3_LOCK_NONE, HF_S3_LOCK_GOVERNANCE, HF_S3_LOCK_COMPLIANCE };

@@ -82,8 +82,8 @@ static enum hf_status put_part(struct parts *parts, unsigned number, const void 
     (void)snprintf(number_text, sizeof number_text, "%u", number);
     hf_s3_add_parameter(&request, "partNumber", number_text);
     hf_s3_add_parameter(&request, "uploadId", parts->upload_id);
-    if (s3->checksum == HF_S3_CHECKSUM_MD5)
-        HF_TRY(hf_s3_add_checksum(s3->checksum, &sums, &request, err));
+    if (s3->checksum == HF_S3_CHECKSUM_MD5 || s3->lock != HF_S3_LOCK_NONE)
+        HF_TRY(hf_s3_add_checksum(HF_S3_CHECKSUM_MD5, &sums, &request, err));
     HF_TRY(hf_s3_do(s3, &request, err));
     return hf_buf_printf(&parts->complete, err,
                          "<Part><PartNumber>%u</PartNumber><ETag>%s</ETag></Part>", number,

@@ -151,6 +151,17 @@ static void put_locks_all_but_leases(void **state)
     end(store, peer);
 }
 
+static void put_of_a_locked_object_always_has_a_checksum(void **state)
+{
+    (void)state;
+    struct hf_s3_config config = locking;
+    config.checksum = HF_S3_CHECKSUM_NONE;
+    SCRIPT(config, {.bytes = S3_OK});
+    assert_ok(hf_store_put(store, PACK, "data", 4, HF_PUT_REPLACE, &err), &err);
+    assert_contains(hf_peer_request(peer, 0, NULL), "content-md5: ");
+    end(store, peer);
+}
+
 static void protect_puts_a_retention(void **state)
 {
     (void)state;
@@ -393,6 +404,7 @@ int main(void)
         cmocka_unit_test(put_with_another_etag_is_tried_again),
         cmocka_unit_test(open_refuses_what_cannot_be_meant),
         cmocka_unit_test(put_locks_all_but_leases),
+        cmocka_unit_test(put_of_a_locked_object_always_has_a_checksum),
         cmocka_unit_test(protect_puts_a_retention),
         cmocka_unit_test(protect_of_what_is_locked_for_longer_is_done),
         cmocka_unit_test(protect_without_lock_asks_nobody),
