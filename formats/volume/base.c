@@ -127,7 +127,7 @@ static enum hf_status retire_wasteful(struct hf_vol_base *base, struct hf_error 
 {
     uint64_t live = 0;
     size_t n = 0;
-    HF_AUTO_FREE struct bundle **worst = calloc(base->count + 1, sizeof *worst);
+    HF_AUTO_FREE struct bundle **worst = calloc(base->count + 1, sizeof(struct bundle *));
     if (!worst)
         return hf_error_memory(err);
     for (size_t i = 0; i < base->count; i++) {

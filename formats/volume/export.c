@@ -78,7 +78,8 @@ static enum hf_status write_small(struct export *export, struct hf_error *err)
 {
     const struct hf_vol_taker taker = {export, begin_file, file_data, end_file};
     size_t n = 0;
-    HF_AUTO_FREE struct hf_vol_wanted **wanted = calloc(export->count + 1, sizeof *wanted);
+    HF_AUTO_FREE struct hf_vol_wanted **wanted =
+        calloc(export->count + 1, sizeof(struct hf_vol_wanted *));
     if (!wanted)
         return hf_error_memory(err);
     for (size_t i = 0; i < export->count; i++)

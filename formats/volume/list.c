@@ -22,13 +22,13 @@ void hf_vol_bundle_name(char name[HF_VOL_BUNDLE_NAME], uint32_t bundle)
 
 bool hf_vol_bundle_number(const char *name, uint32_t *out)
 {
-    char again[HF_VOL_BUNDLE_NAME];
-    unsigned number;
-    if (sscanf(name, "content/%8x", &number) != 1)
+    static const char prefix[] = "content/";
+    uint8_t bytes[sizeof *out];
+    const char *digits = name + sizeof prefix - 1;
+    if (strncmp(name, prefix, sizeof prefix - 1) != 0 || !hf_unhex(bytes, sizeof bytes, digits))
         return false;
-    hf_vol_bundle_name(again, number);
-    *out = number;
-    return strcmp(again, name) == 0;
+    *out = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+    return true;
 }
 
 uint32_t hf_vol_path_hash(const char *path)

@@ -156,7 +156,7 @@ enum hf_status hf_vol_place_dress(const struct hf_vol_place *place,
                                   const struct hf_vol_entry *entry, int fd, unsigned *out_lacks,
                                   struct hf_error *err)
 {
-    const struct hf_vol_object object = {.fd = fd};
+    const struct hf_vol_object object = {.fd = fd, .name = ""};
     struct timespec times[2];
     *out_lacks = 0;
     HF_TRY(set_owner(place, entry, &object, out_lacks, err));
@@ -280,7 +280,7 @@ enum hf_status hf_vol_place_compare(const struct hf_vol_place *place,
                                     const struct hf_vol_entry *entry, int fd, unsigned lacks,
                                     bool *out_same, struct hf_error *err)
 {
-    struct hf_vol_object object = {.fd = fd};
+    struct hf_vol_object object = {.fd = fd, .name = ""};
     struct stat st;
     HF_AUTO_FD dir = -1;
     *out_same = true;

@@ -38,8 +38,13 @@ static int remove_entries(int dir, char *out_below, size_t size)
 {
     int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
-    int error = list ? 0 : errno;
+    int error = 0;
     *out_below = 0;
+    if (!list) {
+        error = errno;
+        hf_fd_auto(&fd);
+        return error;
+    }
     while (error == 0 && !*out_below) {
         errno = 0;
         const struct dirent *entry = readdir(list);
@@ -50,10 +55,7 @@ static int remove_entries(int dir, char *out_below, size_t size)
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             error = remove_entry(dir, entry->d_name, out_below, size);
     }
-    if (list)
-        (void)closedir(list);
-    else if (fd >= 0)
-        (void)close(fd);
+    (void)closedir(list);
     return error;
 }
 

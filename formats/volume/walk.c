@@ -93,7 +93,7 @@ static enum hf_status gather(DIR *dir, struct hf_buf *text, size_t *out_count, b
 /* The names in a directory, sorted. *out_error is errno where it cannot be read. */
 static enum hf_status read_names(struct frame *frame, int *out_error, struct hf_error *err)
 {
-    bool failed;
+    bool failed = false;
     int fd = openat(frame->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     if (!dir) {
