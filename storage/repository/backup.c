@@ -113,6 +113,25 @@ static enum hf_status load_index(struct hf_backup *backup, struct hf_error *err)
     return backup->used ? HF_OK : hf_error_memory(err);
 }
 
+/* Now that the size of the index is known. */
+static enum hf_status plan_again(struct hf_backup *backup, const struct hf_backup_options *options,
+                                 struct hf_error *err)
+{
+    uint64_t index = hf_index_bytes(backup->index), beyond = 0;
+    HF_TRY(hf_backup_plan_beside(index, options->memory, options->threads, options->level,
+                                 backup->repo->header.chunk_max, &backup->plan, &beyond, err));
+    if (beyond == 0)
+        return HF_OK;
+    char has[HF_SIZE_TEXT], more[HF_SIZE_TEXT];
+    hf_text_format_size(has, index);
+    hf_text_format_size(more, beyond);
+    hf_observe(backup->observer, HF_NOTE_WARNING,
+               "the index of this repository takes %s of memory: this backup may use %s more than "
+               "it was allowed; raise memory",
+               has, more);
+    return HF_OK;
+}
+
 static enum hf_status make_chunker(struct hf_backup *backup, struct hf_error *err)
 {
     const struct hf_repo_header *header = &backup->repo->header;
@@ -200,6 +219,7 @@ enum hf_status hf_backup_begin(struct hf_repo *repo, const struct hf_backup_opti
     hf_backup_sink_init(backup);
     HF_TRY(take_lease(backup, options->observer, err));
     HF_TRY(load_index(backup, err));
+    HF_TRY(plan_again(backup, options, err));
     HF_TRY(make_pipeline(backup, err));
     HF_TRY(start_threads(backup, err));
     *out = backup;

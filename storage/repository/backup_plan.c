@@ -8,7 +8,7 @@
 /*
  * The arithmetic, at the defaults (256 MiB, chunks of at most 4 MiB, level 1):
  *
- *   program      48 MiB   code, libraries, connections, index, stacks
+ *   program      48 MiB   code, libraries, connections, stacks; 16 of it for the index
  *   packs      4 × 16     a third of the rest: one being filled, one waiting, two being uploaded
  *   workers  w × 14       at most 6 tenths of what then remains; each: a chunk compressed (4), a
  *                         chunk transposed (2), its values' places (4), zstd (4 at fast levels)
@@ -22,6 +22,7 @@ enum {
     ZSTD_FAST = 4 << 20,
     ZSTD_SLOW = 96 << 20,
     LEVEL_FAST = 3, /* up to here zstd's tables are small */
+    STEP = 4 << 20, /* of memory that is tried */
     PACKS_LEAST = 2,
     PACKS_MOST = 8,
     BUFFERS_LEAST = 4,
@@ -75,5 +76,23 @@ enum hf_status hf_backup_plan(uint64_t memory, unsigned threads, int level, uint
                             has, level ? level : HF_FRAME_LEVEL, needs);
     }
     *out = plan;
+    return HF_OK;
+}
+
+enum hf_status hf_backup_plan_beside(uint64_t index, uint64_t memory, unsigned threads, int level,
+                                     uint32_t chunk_max, struct hf_backup_plan *out,
+                                     uint64_t *out_beyond, struct hf_error *err)
+{
+    uint64_t budget = memory ? memory : HF_BACKUP_MEMORY;
+    uint64_t taken = index > HF_BACKUP_INDEX ? index - HF_BACKUP_INDEX : 0;
+    uint64_t left = budget > taken ? budget - taken : STEP;
+    struct hf_error too_little = HF_ERROR_INIT;
+    while (left < budget &&
+           hf_backup_plan(left, threads, level, chunk_max, out, &too_little) != HF_OK)
+        left += STEP;
+    if (left >= budget)
+        HF_TRY(hf_backup_plan(budget, threads, level, chunk_max, out, err));
+    uint64_t need = hf_backup_plan_bytes(out, level, chunk_max) + taken;
+    *out_beyond = need > budget ? need - budget : 0;
     return HF_OK;
 }

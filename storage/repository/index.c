@@ -294,6 +294,20 @@ size_t hf_index_frames(struct hf_index *index)
     return count;
 }
 
+uint64_t hf_index_bytes(struct hf_index *index)
+{
+    uint64_t bytes = 0;
+    pthread_rwlock_rdlock(&index->lock);
+    bytes += (index->frames.cap + index->packs.cap + index->dropped.cap) * sizeof(struct hf_place);
+    for (size_t i = 0; i < index->count; i++) {
+        const struct hf_index_pack *pack = &index->items[i]->pack;
+        bytes += sizeof(struct hf_index_item) + pack->slot_count * sizeof *pack->slots +
+                 pack->frame_count * sizeof *pack->frames;
+    }
+    pthread_rwlock_unlock(&index->lock);
+    return bytes;
+}
+
 const struct hf_index_pack *hf_index_pack(struct hf_index *index, size_t number)
 {
     pthread_rwlock_rdlock(&index->lock);

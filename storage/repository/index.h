@@ -132,6 +132,8 @@ enum hf_status hf_index_flush(struct hf_index *index, struct hf_repo *repo, uint
 enum hf_status hf_index_rewrite(struct hf_index *index, struct hf_repo *repo,
                                 struct hf_error *err) HF_WARN_UNUSED;
 
+/* What it takes in memory, about. */
+uint64_t hf_index_bytes(struct hf_index *index);
 /* All packs by number; NULL past the last. */
 const struct hf_index_pack *hf_index_pack(struct hf_index *index, size_t number);
 const struct hf_index_pack *hf_index_find_pack(struct hf_index *index,

@@ -61,11 +61,35 @@ static void plan_too_little_memory_says_what_is_needed(void **state)
     assert_contains(err.text, "or more");
 }
 
+static void plan_beside_a_large_index_leaves_room_for_it(void **state)
+{
+    (void)state;
+    struct hf_error err = HF_ERROR_INIT;
+    struct hf_backup_plan alone, plan;
+    uint64_t beyond = 1;
+    assert_ok(hf_backup_plan(0, 2, 0, HF_CHUNK_MAX, &alone, &err), &err);
+    assert_ok(hf_backup_plan_beside(HF_BACKUP_INDEX, 0, 2, 0, HF_CHUNK_MAX, &plan, &beyond, &err),
+              &err);
+    assert_int_equal(beyond, 0);
+    assert_memory_equal(&plan, &alone, sizeof plan);
+    assert_ok(hf_backup_plan_beside(80 * MIB, 0, 2, 0, HF_CHUNK_MAX, &plan, &beyond, &err), &err);
+    assert_int_equal(beyond, 0);
+    assert_true(hf_backup_plan_bytes(&plan, 0, HF_CHUNK_MAX) + 64 * MIB <= HF_BACKUP_MEMORY);
+    /* More than there is: as little as it works in, and by how much it is too much. */
+    assert_ok(hf_backup_plan_beside(900 * MIB, 0, 2, 0, HF_CHUNK_MAX, &plan, &beyond, &err), &err);
+    assert_int_equal(beyond,
+                     hf_backup_plan_bytes(&plan, 0, HF_CHUNK_MAX) + 884 * MIB - HF_BACKUP_MEMORY);
+    assert_int_equal(plan.packs, 2);
+    assert_fails(hf_backup_plan_beside(0, 50 * MIB, 2, 0, HF_CHUNK_MAX, &plan, &beyond, &err),
+                 HF_USAGE, &err);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plan_every_budget_is_kept),
         cmocka_unit_test(plan_defaults_serve_every_processor),
+        cmocka_unit_test(plan_beside_a_large_index_leaves_room_for_it),
         cmocka_unit_test(plan_too_little_memory_says_what_is_needed),
     };
     return cmocka_run_group_tests_name("backup_plan", tests, NULL, NULL);
