@@ -372,7 +372,7 @@ enum hf_status hf_choose_open(struct hf_session *session, const struct hf_chosen
 enum hf_status hf_choose_open_from(struct hf_session *session, struct hf_error *err)
 {
     const char *name = hf_args_value(session->args, HF_OPT_FROM);
-    struct hf_chosen chosen;
+    struct hf_chosen chosen = {.place = ""};
 
     if (!name)
         return HF_OK;

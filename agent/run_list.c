@@ -158,7 +158,7 @@ static enum hf_status make_rows(struct listing *listing, struct hf_error *err)
                 listing->rows[listing->row_count++] = &list->items[k];
     }
     if (listing->row_count > 1)
-        qsort(listing->rows, listing->row_count, sizeof *listing->rows, by_time);
+        qsort(listing->rows, listing->row_count, sizeof(const struct hf_snapshot_info *), by_time);
     return HF_OK;
 }
 

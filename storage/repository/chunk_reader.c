@@ -153,21 +153,6 @@ static enum hf_status survey(struct hf_chunk_reader *reader, struct hf_error *er
     return status;
 }
 
-/* In a sound pack of the replica, when there is one. */
-static bool locate_elsewhere(const struct hf_chunk_reader *reader, const uint8_t id[HF_REF_ID],
-                             enum hf_chunk_class class, uint32_t plain_len, struct hf_location *out)
-{
-    struct hf_chunk_reader *other = reader->fallback ? hf_fallback_reader(reader->fallback) : NULL;
-    struct hf_error ignored = HF_ERROR_INIT;
-    struct hf_location at;
-    if (!other || hf_chunk_locate(other, id, class, plain_len, &at, &ignored) != HF_OK ||
-        at.dropped)
-        return false;
-    *out = at;
-    out->elsewhere = other->repo;
-    return true;
-}
-
 enum hf_status hf_chunk_locate(struct hf_chunk_reader *reader, const uint8_t id[HF_REF_ID],
                                enum hf_chunk_class class, uint32_t plain_len,
                                struct hf_location *out, struct hf_error *err)
@@ -180,17 +165,20 @@ enum hf_status hf_chunk_locate(struct hf_chunk_reader *reader, const uint8_t id[
         HF_TRY(survey(reader, err));
         found = hf_index_find(reader->index, &key, &at);
     }
-    if ((!found || at.dropped) && locate_elsewhere(reader, id, class, plain_len, out))
+    if ((!found || at.dropped) && reader->fallback &&
+        hf_fallback_locate(reader->fallback, id, class, plain_len, out))
         return HF_OK;
     if (!found) {
         hf_error_set(err, HF_DAMAGED,
                      "it is in no pack; \"holdfast check --repair\" says what is lost");
-        return prefix_chunk(id, err);
+        (void)prefix_chunk(id, err);
+        return HF_DAMAGED;
     }
     if (at.pack->class != class || (plain_len != 0 && at.frame->plain_len != plain_len)) {
         hf_error_set(err, HF_DAMAGED, "listed as %u bytes, stored as %u", plain_len,
                      at.frame->plain_len);
-        return prefix_place(&at, err);
+        (void)prefix_place(&at, err);
+        return HF_DAMAGED;
     }
     *out = at;
     return HF_OK;

@@ -121,6 +121,20 @@ struct hf_index *hf_fallback_index(const struct hf_fallback *fallback)
     return fallback->index;
 }
 
+bool hf_fallback_locate(struct hf_fallback *fallback, const uint8_t id[HF_REF_ID],
+                        enum hf_chunk_class class, uint32_t plain_len, struct hf_location *out)
+{
+    struct hf_chunk_reader *reader = hf_fallback_reader(fallback);
+    struct hf_error ignored = HF_ERROR_INIT;
+    struct hf_location at;
+    if (!reader || hf_chunk_locate(reader, id, class, plain_len, &at, &ignored) != HF_OK ||
+        at.dropped)
+        return false;
+    *out = at;
+    out->elsewhere = fallback->repo;
+    return true;
+}
+
 void hf_fallback_note(const struct hf_fallback *fallback, const struct hf_error *why)
 {
     hf_observe(fallback->observer, HF_NOTE_WARNING, "not used: %s", why->text);

@@ -28,6 +28,10 @@ struct hf_chunk_reader *hf_fallback_reader(struct hf_fallback *fallback);
 enum hf_status hf_fallback_need(struct hf_fallback *fallback, struct hf_chunk_reader **out,
                                 struct hf_error *err) HF_WARN_UNUSED;
 struct hf_index *hf_fallback_index(const struct hf_fallback *fallback);
+/* Where a chunk is in a sound pack of the replica; false when it is in none, or the replica cannot
+ * be used. */
+bool hf_fallback_locate(struct hf_fallback *fallback, const uint8_t id[HF_REF_ID],
+                        enum hf_chunk_class class, uint32_t plain_len, struct hf_location *out);
 /* Notes that a pack of the original is bad. */
 void hf_fallback_note(const struct hf_fallback *fallback, const struct hf_error *why);
 /* A chunk was taken from there. */
