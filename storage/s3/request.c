@@ -16,6 +16,8 @@ enum {
     RETRY_AFTER_MAX = 120, /* s: a server that asks for more is not waited for */
     LAST_WORDS_MS = 10000, /* for a request that begins after the work was stopped */
 };
+/* For a server that has never answered: a name that is mistyped should not take minutes to tell. */
+static const int64_t first_budget = 30 * HF_NS_PER_S;
 static const int64_t skew_allowed = 240 * HF_NS_PER_S; /* servers allow five or fifteen minutes */
 
 /* A request under way. */
@@ -316,6 +318,7 @@ static bool correct(struct sending *sending, enum hf_s3_verdict verdict)
 static struct outcome judge_answer(struct sending *sending, const struct hf_http_response *response,
                                    struct hf_error *err)
 {
+    atomic_store(&sending->s3->answered, true);
     read_fault(sending, response);
     if (hf_s3_succeeded(sending->reply)) {
         enum hf_status status = HF_OK;
@@ -381,6 +384,12 @@ static void explain(const struct sending *sending, const struct outcome *outcome
                               request->key ? request->key : "the bucket");
 }
 
+static int64_t budget_of(const struct hf_s3 *s3)
+{
+    bool short_one = !atomic_load(&s3->answered) && s3->retry.budget > first_budget;
+    return short_one ? first_budget : s3->retry.budget;
+}
+
 /* True: a pause was made, and there is another try. */
 static bool pause_and_go_on(struct sending *sending, const struct outcome *outcome,
                             struct hf_error *err)
@@ -392,6 +401,7 @@ static bool pause_and_go_on(struct sending *sending, const struct outcome *outco
         hf_retry_progress(&sending->retry);
     sending->progress = progress ? *progress : 0;
     hf_random_bytes(&random, sizeof random);
+    sending->retry.policy.budget = budget_of(sending->s3);
     bool again =
         !sending->last_words && hf_retry_again(&sending->retry, hf_clock_monotonic(),
                                                retry_after(sending, outcome), random, &pause);

@@ -76,11 +76,12 @@ struct hf_s3_config {
     bool unsigned_payload; /* https only */
     enum hf_s3_lock lock;
     unsigned lock_days;
-    unsigned connections;               /* 0: HF_S3_CONNECTIONS */
-    uint64_t limit;                     /* bytes a second, in each direction; 0: none */
-    struct hf_retry_policy retry;       /* zeroes: 100 ms, 10 s, 5 minutes */
-    unsigned stall_s;                   /* 0: HF_HTTP_STALL_S */
-    uint64_t part_size;                 /* of larger objects; 0: 64 MiB */
+    unsigned connections; /* 0: HF_S3_CONNECTIONS */
+    uint64_t limit;       /* bytes a second, in each direction; 0: none */
+    struct hf_retry_policy
+        retry;          /* zeroes: 100 ms, 10 s, 5 minutes (30 s until it once answered) */
+    unsigned stall_s;   /* 0: HF_HTTP_STALL_S */
+    uint64_t part_size; /* of larger objects; 0: 64 MiB */
     const struct hf_observer *observer; /* told of retries (HF_NOTE_DETAIL); may be NULL */
 };
 

@@ -213,7 +213,7 @@ static enum hf_status download(struct hf_s3 *s3, struct download *get, struct hf
     size_t before = get->out->len;
     HF_TRY(hf_s3_take(s3, &get->connection, err));
     enum hf_status status = hf_s3_send(s3, get->connection, &request, &reply, err);
-    if (status == HF_OK && reply.fault.http == 412 && get->got > 0) {
+    if (status == HF_OK && reply.fault.http == 412 && get->etag[0]) {
         start_over(get); /* it was replaced meanwhile */
         status = hf_s3_send(s3, get->connection, &request, &reply, err);
     }

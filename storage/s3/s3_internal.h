@@ -60,6 +60,7 @@ struct hf_s3 {
     atomic_int conditional;         /* enum hf_s3_answer: If-None-Match */
     atomic_int locking;             /* enum hf_s3_answer: object lock is enabled on the bucket */
     atomic_int batching;            /* enum hf_s3_answer: DeleteObjects */
+    atomic_bool answered;           /* the server, ever */
     _Atomic int64_t skew;           /* ns: the server's clock less ours */
     _Atomic(struct hf_cancel *) cancel;
 
