@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import redis_part
 import volumes
 from measure import GIB, program, shell, size_of
 
@@ -346,6 +347,10 @@ class Bench:
         """Volumes: 100,000 small files, and one file of 4 GiB; restic compresses as it does by itself."""
         volumes.measure(self, "volume")
 
+    def redis(self):
+        """A Redis server with about 1 GiB of mixed types, backed up and restored."""
+        redis_part.run(self)
+
     def profile(self):
         """Where holdfast's own processor time goes on a full backup (perf)."""
         self.fresh_repository()
@@ -404,7 +409,7 @@ def render(results):
 
 
 def main():
-    parts = ["backup", "repeat", "restore", "small", "memory", "s3", "volume", "profile"]
+    parts = ["backup", "repeat", "restore", "small", "memory", "s3", "volume", "redis", "profile"]
     parser = argparse.ArgumentParser(prog="scripts/bench", description="See the head of scripts/bench.")
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--data", type=Path)
