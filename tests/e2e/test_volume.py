@@ -64,6 +64,35 @@ class Fidelity(VolumeCase):
         self.assert_same(self.top, self.folder / "restored")
 
 
+    def test_file_over_8_gib(self):
+        self.top.mkdir()
+        with open(self.top / "large", "wb") as file:
+            file.write(b"begin")
+            file.seek(9 << 30)
+            file.write(trees.noise(1, 100_000))
+            file.truncate(10 << 30)
+        self.back_up()
+        self.restore_to(says="compared and equal")
+        st = (self.folder / "restored/large").stat()
+        self.assertEqual(10 << 30, st.st_size)
+        self.assertLess(st.st_blocks * 512, 10 << 20)
+        with open(self.folder / "restored/large", "rb") as file:
+            self.assertEqual(b"begin", file.read(5))
+            file.seek(9 << 30)
+            self.assertEqual(trees.noise(1, 100_000), file.read(100_000))
+        self.hf("export", "vol@latest", "-o", self.folder / "out.tar")
+        self.assertLess((self.folder / "out.tar").stat().st_size, 1 << 20)
+        self.assertRegex(run(["tar", "-tvf", self.folder / "out.tar"]).stdout, f" {10 << 30} .* large")
+
+    def test_100_000_files_in_a_directory(self):
+        (self.top / "many").mkdir(parents=True)
+        for n in range(100_000):
+            os.close(os.open(self.top / "many" / f"{n:x}", os.O_CREAT | os.O_WRONLY, 0o600))
+        self.back_up()
+        self.restore_to(says="100002 entries.*compared and equal")
+        self.assertEqual(sorted(os.listdir(self.top / "many")), sorted(os.listdir(self.folder / "restored/many")))
+
+
 class Incremental(VolumeCase):
     def make(self, count=300):
         for n in range(count):
