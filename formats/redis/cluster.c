@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS = 16384, SHARDS_MAX = 1000 };
+enum { SLOTS = 16384, NODES_MAX = 16384 };
 
 struct node {
     char *address;
@@ -44,26 +44,25 @@ static enum hf_status unreadable(struct hf_error *err, const char *line)
 static enum hf_status add_slots(struct map *map, struct node *node, const char *text,
                                 struct hf_error *err)
 {
-    unsigned first, last;
+    unsigned long first, last;
     json_t *range;
+    char *end;
 
     if (text[0] == '[') {
         map->migrating = true;
         return HF_OK;
     }
-    if (sscanf(text, "%5u-%5u", &first, &last) != 2) {
-        if (sscanf(text, "%5u", &first) != 1)
-            return unreadable(err, text);
-        last = first;
-    }
-    if (first > last || last >= SLOTS)
+    first = last = strtoul(text, &end, 10);
+    if (end != text && *end == '-')
+        last = strtoul(end + 1, &end, 10);
+    if (end == text || *end || first > last || last >= SLOTS)
         return unreadable(err, text);
     range = json_pack("[i, i]", (int)first, (int)last);
     if (!range || json_array_append_new(node->slots, range) != 0)
         return hf_error_memory(err);
-    node->first = node->count == 0 || first < node->first ? first : node->first;
-    node->count += last - first + 1;
-    map->served += last - first + 1;
+    node->first = node->count == 0 || first < node->first ? (unsigned)first : node->first;
+    node->count += (unsigned)(last - first + 1);
+    map->served += (unsigned)(last - first + 1);
     return HF_OK;
 }
 
@@ -110,7 +109,7 @@ static enum hf_status add_node(struct map *map, char *line, struct hf_error *err
 
     if (map->count == map->cap) {
         size_t cap = map->cap ? 2 * map->cap : 16;
-        void *more = cap > SHARDS_MAX * 16 ? NULL : realloc(map->nodes, cap * sizeof *map->nodes);
+        void *more = cap > NODES_MAX ? NULL : realloc(map->nodes, cap * sizeof *map->nodes);
 
         if (!more)
             return hf_error_memory(err);

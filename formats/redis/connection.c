@@ -320,7 +320,7 @@ enum hf_status hf_redis_call_text(struct hf_redis *redis, char **out, struct hf_
     status = call_list(redis, &reply, word, args, err);
     va_end(args);
     HF_TRY(status);
-    if (reply->type != REDIS_REPLY_STRING && reply->type != REDIS_REPLY_STATUS)
+    if (!reply || (reply->type != REDIS_REPLY_STRING && reply->type != REDIS_REPLY_STATUS))
         return hf_error_set(err, HF_FAILED, "%s: %s was not answered by a text",
                             hf_redis_where(redis), word);
     return hf_text_copy(reply->str, out, err);

@@ -307,9 +307,6 @@ enum hf_status hf_redis_stream_loop_end(struct hf_redis_digest *digest, struct h
         begin_part(stream, HF_REDIS_STREAM_META);
         break;
     case HF_REDIS_STREAM_PENDING:
-        stream->consumer = (struct hf_redis_sum){.count = 0};
-        begin_part(stream, HF_REDIS_STREAM_CONSUMERS);
-        break;
     case HF_REDIS_STREAM_CONSUMER_PENDING:
         stream->consumer = (struct hf_redis_sum){.count = 0};
         begin_part(stream, HF_REDIS_STREAM_CONSUMERS);

@@ -25,7 +25,7 @@ static enum hf_status give_integer(int64_t number, hf_packed_out *out, void *ctx
 /* The lowest bits of number as a signed integer. */
 static int64_t signed_bits(uint64_t number, unsigned bits)
 {
-    uint64_t sign = UINT64_C(1) << (bits - 1);
+    uint64_t sign = UINT64_C(1) << ((bits - 1) & 63);
 
     return (int64_t)(((number & (sign + (sign - 1))) ^ sign) - sign);
 }

@@ -139,7 +139,7 @@ static enum hf_status give_integer(struct hf_rdb_walk *walk, int64_t number, str
 static enum hf_status begin_packed(struct hf_rdb_walk *walk, const uint8_t *data, size_t len,
                                    size_t *out_used, struct hf_error *err)
 {
-    uint64_t packed, plain;
+    uint64_t packed = 0, plain = 0;
     int first = hf_rdb_length(data + 1, len - 1, &packed);
     int second = first > 0 ? hf_rdb_length(data + 1 + first, len - 1 - (size_t)first, &plain) : 0;
 
@@ -185,7 +185,7 @@ static enum hf_status encoded_string(struct hf_rdb_walk *walk, int encoding, con
 static enum hf_status begin_string(struct hf_rdb_walk *walk, const uint8_t *data, size_t len,
                                    size_t *out_used, struct hf_error *err)
 {
-    uint64_t content;
+    uint64_t content = 0;
     int taken = hf_rdb_length(data, len, &content);
 
     if (taken < 0)
@@ -255,7 +255,7 @@ static enum hf_status take_module(struct hf_rdb_walk *walk, const uint8_t *data,
                                   size_t *out_used, struct hf_error *err)
 {
     static const size_t sizes[] = {[MODULE_FLOAT] = 4, [MODULE_DOUBLE] = 8};
-    uint64_t what, number;
+    uint64_t what = 0, number = 0;
     int taken = hf_rdb_length(data, len, &what);
     size_t more = 0;
 
@@ -322,7 +322,7 @@ static enum hf_status begin_loop(struct hf_rdb_walk *walk, const uint8_t *data, 
 static enum hf_status take_token(struct hf_rdb_walk *walk, const uint8_t *data, size_t len,
                                  size_t *out_used, struct hf_error *err)
 {
-    uint64_t number;
+    uint64_t number = 0;
 
     switch (*walk->at) {
     case 's':

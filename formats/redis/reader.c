@@ -299,12 +299,11 @@ static enum hf_status read_stream(void *ctx, const struct hf_stream_info *info, 
                                            .visitor = all->taker->visitor ? &relay : NULL,
                                            .visitor_ctx = &reading};
     HF_AUTO(hf_rdb) rdb;
-    unsigned shard, database;
+    struct hf_redis_stream_place place = {.shard = 0};
     enum hf_status status = HF_OK;
 
-    hf_rdb_init_records(&rdb, &handler, version, 0);
-    if (sscanf(info->name, "%u/%*[a-z]/%u/", &shard, &database) == 2)
-        rdb.key.database = database;
+    (void)hf_redis_stream_place(info->name, &place);
+    hf_rdb_init_records(&rdb, &handler, version, place.database);
     if (!big)
         status = open_hints(&hints, info->name, err);
     if (status == HF_OK)
@@ -332,18 +331,16 @@ enum hf_status hf_redis_each_stream(const struct hf_feed *feed,
     const struct hf_stream_info *info;
 
     for (size_t i = 0; (info = feed->info(feed->ctx, i)) != NULL; i++) {
-        unsigned shard, number;
-        char what[8];
+        struct hf_redis_stream_place place;
 
-        if (sscanf(info->name, "%u/%7[a-z]/%u/", &shard, what, &number) != 3 ||
-            (strcmp(what, "keys") != 0 && strcmp(what, "big") != 0))
+        if (!hf_redis_stream_place(info->name, &place))
             continue;
-        if (shard >= selection->shard_count)
+        if (place.shard >= selection->shard_count)
             return hf_error_set(err, HF_DAMAGED, "stream %s is of no known shard", info->name);
-        if (!hf_redis_selection_has_database(selection, number) ||
-            (database >= 0 && (unsigned)database != number))
+        if (!hf_redis_selection_has_database(selection, place.database) ||
+            (database >= 0 && (uint32_t)database != place.database))
             continue;
-        HF_TRY(on_stream(ctx, info, strcmp(what, "big") == 0, selection->versions[shard], err));
+        HF_TRY(on_stream(ctx, info, place.big, selection->versions[place.shard], err));
     }
     return HF_OK;
 }

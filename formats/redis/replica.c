@@ -51,8 +51,20 @@ static enum hf_status offer(struct hf_redis *redis, const char *option, const ch
 static enum hf_status take_position(struct hf_redis *redis, const char *line,
                                     struct hf_redis_replication *out, struct hf_error *err)
 {
-    if (sscanf(line, "+FULLRESYNC %40[0-9a-zA-Z?] %" SCNd64, out->id, &out->offset) != 2)
+    static const char label[] = "+FULLRESYNC ";
+    const char *id = line + sizeof label - 1;
+    size_t len;
+    char *end;
+
+    if (strncmp(line, label, sizeof label - 1) != 0)
         return no_replication(redis, line, err);
+    len = strcspn(id, " ");
+    if (len >= sizeof out->id || id[len] != ' ')
+        return no_replication(redis, line, err);
+    out->offset = strtoll(id + len + 1, &end, 10);
+    if (end == id + len + 1 || *end)
+        return no_replication(redis, line, err);
+    (void)snprintf(out->id, sizeof out->id, "%.*s", (int)len, id);
     return HF_OK;
 }
 

@@ -104,11 +104,16 @@ static bool info_is(const struct hf_redis_server *server, const char *name, cons
 
 static unsigned version_number(const char *text)
 {
-    unsigned major = 0, minor = 0, patch = 0;
+    unsigned number = 0;
 
-    if (!text || sscanf(text, "%3u.%2u.%2u", &major, &minor, &patch) < 1)
-        return 0;
-    return major * 10000 + minor * 100 + patch;
+    for (int part = 0; text && part < 3; part++) {
+        char *end;
+        unsigned long value = strtoul(text, &end, 10);
+
+        number = number * 100 + (unsigned)(value < 100 ? value : 99);
+        text = *end == '.' ? end + 1 : "";
+    }
+    return number;
 }
 
 static enum hf_status identify(struct hf_redis_server *server, struct hf_error *err)

@@ -3,6 +3,7 @@
 #include "base/json.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { BATCH = 64 << 10 }; /* bytes that go to the sink at a time */
@@ -11,6 +12,23 @@ void hf_redis_stream_name(char out[HF_REDIS_NAME], unsigned shard, const char *w
                           uint32_t database, unsigned number)
 {
     (void)snprintf(out, HF_REDIS_NAME, "%u/%s/%u/%04u", shard, what, database, number);
+}
+
+bool hf_redis_stream_place(const char *name, struct hf_redis_stream_place *out)
+{
+    char *end;
+    unsigned long shard = strtoul(name, &end, 10), database;
+    bool big = strncmp(end, "/big/", 5) == 0;
+
+    if (end == name || shard > UINT16_MAX || (!big && strncmp(end, "/keys/", 6) != 0))
+        return false;
+    name = end + (big ? 5 : 6);
+    database = strtoul(name, &end, 10);
+    if (end == name || *end != '/' || database >= HF_RDB_DATABASES_MAX)
+        return false;
+    *out = (struct hf_redis_stream_place){
+        .shard = (unsigned)shard, .database = (uint32_t)database, .big = big};
+    return true;
 }
 
 void hf_redis_shard_stream_name(char out[HF_REDIS_NAME], unsigned shard, const char *what)
@@ -27,12 +45,12 @@ void hf_redis_writer_init(struct hf_redis_writer *writer, const struct hf_sink *
 
 void hf_redis_writer_done(struct hf_redis_writer *writer)
 {
-    struct hf_sink_stream *const open[] = {writer->keys, writer->hints, writer->big};
-
-    for (size_t i = 0; i < sizeof open / sizeof *open; i++) {
-        if (open[i])
-            writer->sink->abandon(open[i]);
-    }
+    if (writer->keys)
+        writer->sink->abandon(writer->keys);
+    if (writer->hints)
+        writer->sink->abandon(writer->hints);
+    if (writer->big)
+        writer->sink->abandon(writer->big);
     hf_buf_free(&writer->key_bytes);
     hf_buf_free(&writer->hint_bytes);
 }

@@ -53,6 +53,13 @@ enum hf_status hf_redis_writer_close(struct hf_redis_writer *writer,
 enum { HF_REDIS_NAME = 64 };
 void hf_redis_stream_name(char out[HF_REDIS_NAME], unsigned shard, const char *what,
                           uint32_t database, unsigned number);
+/* Back from the name of a stream with keys; false for any other stream. */
+struct hf_redis_stream_place {
+    unsigned shard;
+    uint32_t database;
+    bool big;
+};
+bool hf_redis_stream_place(const char *name, struct hf_redis_stream_place *out);
 /* Without database and number: "0/head". */
 void hf_redis_shard_stream_name(char out[HF_REDIS_NAME], unsigned shard, const char *what);
 
