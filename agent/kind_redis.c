@@ -121,7 +121,7 @@ static enum hf_status target(struct hf_session *session, const char *to, const c
 
     if (kind == &hf_kind_redis)
         return target_from_url(session, to, out, err);
-    if (!kind && !strstr(to, "://") && is_file(to))
+    if (!strstr(to, "://") && is_file(to)) /* as a source, a path is a volume */
         return target_file(to, out, err);
     if (kind || (!number && strcmp(to, "same") != 0))
         return hf_error_set(err, HF_USAGE,
