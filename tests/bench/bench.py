@@ -121,7 +121,7 @@ class Bench:
         say(f"  {'met   ' if value <= limit else 'MISSED'} {what}: {value:.3g}{unit} (at most {limit}{unit})")
 
     def tidy(self, command):
-        for path, name in ((str(self.work), "$W"), (str(self.server), "$S"), (self.recipient, "$R")):
+        for path, name in ((str(HOLDFAST), "holdfast"), (str(BENCH_STORE), "bench_store"), (str(self.work), "$W"), (str(self.server), "$S"), (self.recipient, "$R")):
             command = command.replace(path, name)
         return command
 
@@ -351,6 +351,27 @@ class Bench:
         """A Redis server with about 1 GiB of mixed types, backed up and restored."""
         redis_part.run(self)
 
+    def copy(self):
+        """A repository in a directory copied to a bucket of a Ceph on the same machine. holdfast hashes what it
+        copies and keeps to the order that makes a killed copy harmless; rclone copies files."""
+        w, part = self.work, "copy"
+        self.fresh_repository()
+        self.holdfast("backup", self.url(self.main_data()), "--name", "app")
+        # A passphrase takes a second of computing on purpose; an identity opens at once.
+        identity = shell(f"{HOLDFAST} key identity --output {w}/identity").out.split()[-1]
+        self.holdfast("key", "add", "--recipient", identity, "--label", "bench")
+        stored = size_of(w / "repository")
+        with self.ceph() as (client, env):
+            replica = f"s3://{client.bucket}/ours"
+            self.holdfast("init", "--replica-of", w / "repository", repository=replica, **env)
+            ours = self.with_server(part, "holdfast copy", lambda: program(
+                [HOLDFAST, "copy", w / "repository", replica, "--identity-file", w / "identity"], **env), stored)
+            theirs = self.with_server(part, "rclone copy", lambda: program(
+                ["rclone", "copy", "--transfers", THREADS, "--s3-no-check-bucket", w / "repository",
+                 f"C:{client.bucket}/theirs"], **env), stored)
+        self.bar(part, "time, against rclone", ours.seconds / theirs.seconds, 1.11)
+        self.bar(part, "CPU, against rclone", ours.all_cpu / theirs.all_cpu, 1)
+
     def profile(self):
         """Where holdfast's own processor time goes on a full backup (perf)."""
         self.fresh_repository()
@@ -409,7 +430,7 @@ def render(results):
 
 
 def main():
-    parts = ["backup", "repeat", "restore", "small", "memory", "s3", "volume", "redis", "profile"]
+    parts = ["backup", "repeat", "restore", "small", "memory", "s3", "copy", "volume", "redis", "profile"]
     parser = argparse.ArgumentParser(prog="scripts/bench", description="See the head of scripts/bench.")
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--data", type=Path)

@@ -219,7 +219,7 @@ def flip(offset=0):
     def fault(exchange):
         answer = exchange.ask()
         body = bytearray(answer.body)
-        body[offset] ^= 1
+        body[offset % len(body)] ^= 1
         answer.body = bytes(body)
         exchange.send(answer)
     return fault
