@@ -59,7 +59,7 @@ foreach(server ceph swift)
 endforeach()
 
 # The main job once more, with its repositories in a bucket.
-foreach(name check consistency export faults_server keys kill restore roundtrip selection server)
+foreach(name check consistency export faults_server keys kill restore roundtrip s3_faults selection server)
   add_test(NAME s3-${name} COMMAND /usr/bin/python3 ${CMAKE_CURRENT_SOURCE_DIR}/e2e/test_${name}.py)
   set_tests_properties(s3-${name} PROPERTIES LABELS e2e FIXTURES_REQUIRED "servers;ceph" TIMEOUT 900
     SKIP_RETURN_CODE ${skip} ENVIRONMENT
