@@ -205,6 +205,8 @@ class Bench:
         self.sql("postgres", "CREATE DATABASE peer")
         directory = shell(f"pg_restore -j2 -d '{self.url('peer')}' {w}/directory")
         self.row(part, "pg_restore -j2 of an uncompressed directory", directory)
+        analyzed = shell(f"vacuumdb -q --analyze-only -j2 -d '{self.url('peer')}'")
+        self.row(part, "and vacuumdb --analyze-only -j2, which holdfast's restore includes", analyzed)
         self.clear("directory")
         self.drop("peer")
 
@@ -398,35 +400,42 @@ def cell(text):
     return text.replace("|", "\\|")
 
 
-def render(results):
-    """docs/benchmarks.md."""
-    lines = ["# Benchmarks", "",
-             "Written by `scripts/bench`; every ratio is of one run on one otherwise quiet machine. The data",
-             "(`tests/bench/data.sql`) is about 2 GiB of COPY text: narrow rows, JSON of 400 bytes,",
-             "customers, and documents that live in TOAST, on PostgreSQL 15 with "
-             + ", ".join(SETTINGS) + ".",
-             "Repositories and dumps are on the same disk; `$W` is a scratch folder, `$S` the server's.", ""]
-    for part, result in results.items():
-        lines += [f"## {part}", "", f"{getattr(Bench, part).__doc__} {result['when']}, "
-                  f"{result['machine']}.", ""]
-        if result["rows"]:
-            lines += ["| command | seconds | stored | CPU of its own | peak memory |",
-                      "| --- | ---: | ---: | ---: | ---: |"]
-        for r in result["rows"]:
-            stored = f"{r['stored'] / MIB:,.1f} MiB" if r["stored"] is not None else ""
-            own = (f"{r['own_cpu']:.1f} s", f"{r['peak'] / MIB:.0f} MiB") if r["peak"] else ("", "")
-            lines.append(f"| {cell(r['what'])} | {r['seconds']:.1f} | {stored} | {own[0]} | {own[1]} |")
-        if result["bars"]:
-            lines += ["", "| bar | measured | at most | |", "| --- | ---: | ---: | --- |"]
-        for b in result["bars"]:
-            lines.append(f"| {cell(b['what'])} | {b['value']:.3g}{b['unit']} | {b['limit']}{b['unit']} | "
-                         f"{'met' if b['value'] <= b['limit'] else '**missed**'} |")
-        if "text" in result:
-            lines += ["```", result["text"].rstrip(), "```"]
-        if result["rows"]:
-            lines += ["", "```", *[r["command"] for r in result["rows"]], "```"]
-        lines.append("")
-    return "\n".join(lines)
+def head():
+    return ["# Benchmarks", "",
+            "Written by `scripts/bench`; every ratio is of one run on one otherwise quiet machine. The data",
+            "(`tests/bench/data.sql`) is about 2 GiB of COPY text: narrow rows, JSON of 400 bytes,",
+            "customers, and documents that live in TOAST, on PostgreSQL 15 with " + ", ".join(SETTINGS) + ".",
+            "Repositories and dumps are on the same disk; `$W` is a scratch folder, `$S` the server's.", ""]
+
+
+def section(part, result):
+    about = " ".join(getattr(Bench, part).__doc__.split())
+    lines = [f"## {part}", "", f"{about} {result['when']}, {result['machine']}.", ""]
+    if result["rows"]:
+        lines += ["| command | seconds | stored | CPU of its own | peak memory |",
+                  "| --- | ---: | ---: | ---: | ---: |"]
+    for r in result["rows"]:
+        stored = f"{r['stored'] / MIB:,.1f} MiB" if r["stored"] is not None else ""
+        own = (f"{r['own_cpu']:.1f} s", f"{r['peak'] / MIB:.0f} MiB") if r["peak"] else ("", "")
+        lines.append(f"| {cell(r['what'])} | {r['seconds']:.1f} | {stored} | {own[0]} | {own[1]} |")
+    if result["bars"]:
+        lines += ["", "| bar | measured | at most | |", "| --- | ---: | ---: | --- |"]
+    for b in result["bars"]:
+        lines.append(f"| {cell(b['what'])} | {b['value']:.3g}{b['unit']} | {b['limit']}{b['unit']} | "
+                     f"{'met' if b['value'] <= b['limit'] else '**missed**'} |")
+    if "text" in result:
+        lines += ["```", result["text"].rstrip(), "```"]
+    if result["rows"]:
+        lines += ["", "```", *[r["command"] for r in result["rows"]], "```"]
+    return "\n".join(lines + [""])
+
+
+def write_page(path, results, parts):
+    """What was measured now replaces its sections; the others stay as an earlier run wrote them."""
+    sections = {text.split("\n", 1)[0]: "## " + text.rstrip() + "\n"
+                for text in path.read_text().split("\n## ")[1:]}
+    sections.update({part: section(part, result) for part, result in results.items()})
+    path.write_text("\n".join(["\n".join(head()), *[sections[part] for part in parts if part in sections]]))
 
 
 def main():
@@ -460,11 +469,7 @@ def main():
         result["when"] = time.strftime("%Y-%m-%d")
         result["machine"] = f"{os.cpu_count()} cores ({model.group(1) if model else platform.machine()})"
     if options.scale == 1:
-        kept = TOP / "build/bench.json"
-        results = json.loads(kept.read_text()) if kept.exists() else {}
-        results.update(bench.results)
-        kept.write_text(json.dumps(results, indent=1))
-        (TOP / "docs/benchmarks.md").write_text(render({p: results[p] for p in parts if p in results}))
+        write_page(TOP / "docs/benchmarks.md", bench.results, parts)
         say("written to docs/benchmarks.md")
     missed = [b["what"] for r in bench.results.values() for b in r["bars"] if b["value"] > b["limit"]]
     say(f"{len(missed)} bars missed" + (": " + "; ".join(missed) if missed else ""))
