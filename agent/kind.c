@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct hf_kind *const kinds[] = {&hf_kind_postgres, &hf_kind_redis, &hf_kind_volume};
-enum { KINDS = sizeof kinds / sizeof *kinds };
+enum { KINDS = 3 };
+static const struct hf_kind *const kinds[KINDS] = {&hf_kind_postgres, &hf_kind_redis,
+                                                   &hf_kind_volume};
 
 static_assert((int)KINDS <= (int)HF_KINDS_MAX, "there are more kinds than readers make room for");
 

@@ -102,11 +102,15 @@ static void folder_of(const struct groups *groups, char out[2 * PATH])
         below = strncmp(below, groups->mount_root, len) == 0 ? below + len : "";
     if (strncmp(below, "/..", 3) == 0 || strcmp(below, "/") == 0) /* outside of what is seen */
         below = "";
-    (void)snprintf(out, 2 * PATH, "%s%s", groups->mount, below);
+    (void)snprintf(out, (size_t)2 * PATH, "%s%s", groups->mount, below);
 }
 
-static size_t processors(long long quota, long long period)
+/* 0 where a text is no number above 0, such as "max" or "-1": there is no quota. */
+static size_t processors(const char *quota_text, const char *period_text)
 {
+    long long quota = strtoll(quota_text, NULL, 10);
+    long long period = strtoll(period_text, NULL, 10);
+
     if (quota <= 0 || period <= 0)
         return 0;
     return (size_t)(quota / period + (quota % period != 0));
@@ -116,12 +120,11 @@ static size_t quota_v2(const char *root, const char *folder)
 {
     HF_AUTO(hf_buf) buf = HF_BUF_INIT;
     char path[2 * PATH + 32];
-    long long quota = 0, period = 0;
 
     (void)snprintf(path, sizeof path, "%s/cpu.max", folder);
-    const char *text = read_text(root, path, &buf);
-    /* "max 100000": none */
-    return text && sscanf(text, "%lld %lld", &quota, &period) == 2 ? processors(quota, period) : 0;
+    const char *text = read_text(root, path, &buf); /* "200000 100000" or "max 100000" */
+    const char *space = text ? strchr(text, ' ') : NULL;
+    return space ? processors(text, space) : 0;
 }
 
 static size_t quota_v1(const char *root, const char *folder)
@@ -134,7 +137,7 @@ static size_t quota_v1(const char *root, const char *folder)
     const char *quota_text = read_text(root, path, &quota);
     (void)snprintf(path, sizeof path, "%s/cpu.cfs_period_us", folder);
     const char *period_text = read_text(root, path, &period);
-    return quota_text && period_text ? processors(atoll(quota_text), atoll(period_text)) : 0;
+    return quota_text && period_text ? processors(quota_text, period_text) : 0;
 }
 
 static size_t least(size_t a, size_t b)

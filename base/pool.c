@@ -83,17 +83,18 @@ enum hf_status hf_pool_start(size_t count, hf_pool_fn *run, void (*on_fail)(void
     atomic_init(&pool->failed, false);
     for (size_t i = 0; i < count; i++) {
         struct worker *worker = &pool->workers[i];
+        enum hf_status status;
         int sys;
 
         worker->pool = pool;
         worker->index = i;
         sys = start_worker(worker);
         if (sys != 0) {
-            (void)hf_error_sys(err, sys, "thread %zu of %zu cannot be started", i + 1, count);
+            status = hf_error_sys(err, sys, "thread %zu of %zu cannot be started", i + 1, count);
             fail(pool, err); /* those that run must end before arg goes away */
             join_all(pool);
             free(pool);
-            return err->status;
+            return status;
         }
         pool->started++;
     }
