@@ -3,12 +3,12 @@
  *
  * Reads the command line, runs one command, reports its error, and turns it into an exit code.
  */
-#include "agent/args.h"
-#include "agent/help.h"
-#include "agent/output.h"
-#include "agent/run.h"
+#include "agent/cli/args.h"
+#include "agent/cli/help.h"
+#include "agent/commands/run.h"
 #include "agent/session.h"
 #include "agent/signals.h"
+#include "agent/terminal/output.h"
 #include "base/file.h"
 
 #include <errno.h>

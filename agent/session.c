@@ -1,6 +1,6 @@
 #include "agent/session.h"
 
-#include "agent/config_s3.h"
+#include "agent/config/s3.h"
 #include "agent/signals.h"
 
 #include <stdlib.h>

@@ -5,9 +5,9 @@
 #ifndef HF_AGENT_SESSION_H
 #define HF_AGENT_SESSION_H
 
-#include "agent/args.h"
-#include "agent/config.h"
-#include "agent/output.h"
+#include "agent/cli/args.h"
+#include "agent/config/config.h"
+#include "agent/terminal/output.h"
 #include "storage/repository/repository.h"
 
 /* A repository that is open, or only its store. Lives as long as the session (choose.h opens it).

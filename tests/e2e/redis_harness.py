@@ -59,6 +59,15 @@ class RedisServer:
                 client("SELECT", database)
             return client(*command)
 
+    def save(self):
+        """Its keys to its disk. A process that sent a dump may not have been reaped yet: once more, then."""
+        while True:
+            try:
+                return self.ask("SAVE")
+            except redis_zoo.Error as error:
+                if "in progress" not in str(error):
+                    raise
+
     def load(self, rdb):
         """Starts on a dump, as a server that was stopped would."""
         self.stop()

@@ -313,8 +313,7 @@ class Stable(TestCase):
         source = self.filled("redis7", many=20000)
         self.init()
         first = self.backup(source.url(), "--name", "zoo", "--json").events[-1]
-        with source.client() as client:
-            client("SAVE")
+        source.save()
         source.stop()
         source.start()
         second = self.backup(source.url(), "--name", "zoo", "--json").events[-1]

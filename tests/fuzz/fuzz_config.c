@@ -1,5 +1,5 @@
 /* The configuration: YAML, substitution, tables of keys, connection strings. */
-#include "agent/config.h"
+#include "agent/config/config.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

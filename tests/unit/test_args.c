@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "agent/args.h"
+#include "agent/cli/args.h"
 #include "tests/support/check.h"
 
 enum { WORDS_MAX = 16 };

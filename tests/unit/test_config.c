@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "tests/support/check.h"
 
 static const char *lookup(void *ctx, const char *name)

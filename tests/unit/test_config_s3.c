@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "agent/config_s3.h"
+#include "agent/config/s3.h"
 #include "tests/support/check.h"
 
 static const char *lookup(void *ctx, const char *name)

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "agent/help.h"
+#include "agent/cli/help.h"
 #include "tests/support/check.h"
 
 static const char *text_of(struct hf_buf *buf)

@@ -5,9 +5,9 @@
 
 #include <cmocka.h>
 
-#include "agent/output.h"
-#include "agent/restore_report.h"
-#include "agent/table.h"
+#include "agent/kinds/restore_report.h"
+#include "agent/terminal/output.h"
+#include "agent/terminal/table.h"
 #include "tests/support/check.h"
 
 /* An output whose streams are memory. */

@@ -5,8 +5,8 @@
 
 #include <cmocka.h>
 
-#include "agent/duration.h"
-#include "agent/progress.h"
+#include "agent/config/duration.h"
+#include "agent/terminal/progress.h"
 #include "base/clock.h"
 #include "tests/support/check.h"
 

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "agent/substitute.h"
+#include "agent/config/substitute.h"
 #include "tests/support/check.h"
 
 static const char *lookup(void *ctx, const char *name)

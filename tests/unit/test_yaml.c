@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "agent/yaml.h"
+#include "agent/config/yaml.h"
 #include "tests/support/check.h"
 
 static enum hf_status read_text(const char *text, struct hf_yaml_doc **out, struct hf_error *err)

@@ -1,0 +1,58 @@
+/* holdfast show */
+#include "agent/commands/run.h"
+#include "agent/config/duration.h"
+#include "agent/kinds/kind.h"
+#include "agent/repositories/choose.h"
+#include "agent/repositories/snapshots.h"
+#include "base/clock.h"
+#include "base/json.h"
+
+#include <inttypes.h>
+
+static void write_facts(struct hf_session *session, const struct hf_snapshot_info *info,
+                        const struct hf_kind *kind)
+{
+    char time[HF_TIME_TEXT], state_time[HF_TIME_TEXT];
+    char size[HF_SIZE_TEXT], stored[HF_SIZE_TEXT], took[HF_DURATION_TEXT];
+
+    hf_time_format(time, info->time);
+    hf_time_format(state_time, info->state_time);
+    hf_text_format_size(size, info->bytes);
+    hf_text_format_size(stored, info->stored_bytes);
+    hf_duration_format(took, info->finished - info->time);
+    hf_output_text(session->output, "snapshot  %s\nsource    %s (%s), backed up by %s\n", info->id,
+                   info->source, info->kind, info->host);
+    hf_output_text(session->output, "time      %s, finished after %s\n", time, took);
+    hf_output_text(session->output, "state     %s%s%s\n", hf_snapshot_state_name(info->state),
+                   info->state_time ? " " : "", info->state_time ? state_time : "");
+    hf_output_text(session->output, "size      %s in %" PRIu64 " %s, %s stored\n", size,
+                   info->records, kind->records, stored);
+}
+
+static enum hf_status write_snapshot(struct hf_session *session, struct hf_snapshot *snapshot,
+                                     struct hf_error *err)
+{
+    const struct hf_snapshot_info *info = hf_snapshot_info(snapshot);
+    HF_AUTO_JSON event = hf_snapshot_json(info);
+    const struct hf_kind *kind;
+
+    if (!event || json_object_set(event, "properties", info->properties) != 0)
+        return hf_error_memory(err);
+    HF_TRY(hf_kind_find(info->kind, &kind, err));
+    write_facts(session, info, kind);
+    HF_TRY(kind->show(session->output, info, hf_snapshot_feed(snapshot), event, err));
+    hf_output_event(session->output, "snapshot", json_incref(event));
+    return HF_OK;
+}
+
+enum hf_status hf_run_show(struct hf_session *session, struct hf_error *err)
+{
+    HF_AUTO(hf_snapshots) list = {.count = 0};
+    HF_AUTO_PTR(hf_snapshot) snapshot = NULL;
+    const struct hf_snapshot_info *info;
+
+    HF_TRY(hf_choose_and_open(session, err));
+    HF_TRY(hf_snapshots_choose(session, session->args->operands.items[0], &list, &info, err));
+    HF_TRY(hf_snapshots_open(session, info, &snapshot, err));
+    return write_snapshot(session, snapshot, err);
+}

@@ -1,0 +1,37 @@
+#include "agent/config/duration.h"
+
+#include "base/clock.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+void hf_duration_format(char text[HF_DURATION_TEXT], int64_t nanoseconds)
+{
+    int64_t s = (nanoseconds + HF_NS_PER_S / 2) / HF_NS_PER_S;
+
+    if (nanoseconds < 10 * HF_NS_PER_S)
+        (void)snprintf(text, HF_DURATION_TEXT, "%.1f s", (double)nanoseconds / (double)HF_NS_PER_S);
+    else if (s < 60)
+        (void)snprintf(text, HF_DURATION_TEXT, "%" PRId64 " s", s);
+    else if (s < 3600)
+        (void)snprintf(text, HF_DURATION_TEXT, "%" PRId64 " min %" PRId64 " s", s / 60, s % 60);
+    else
+        (void)snprintf(text, HF_DURATION_TEXT, "%" PRId64 " h %" PRId64 " min", s / 3600,
+                       s / 60 % 60);
+}
+
+void hf_age_format(char text[HF_DURATION_TEXT], int64_t nanoseconds)
+{
+    int64_t minutes = nanoseconds / HF_NS_PER_S / 60;
+
+    if (nanoseconds < 0)
+        (void)snprintf(text, HF_DURATION_TEXT, "in the future");
+    else if (minutes < 1)
+        (void)snprintf(text, HF_DURATION_TEXT, "now");
+    else if (minutes < 60)
+        (void)snprintf(text, HF_DURATION_TEXT, "%" PRId64 " min", minutes);
+    else if (minutes < 48 * INT64_C(60))
+        (void)snprintf(text, HF_DURATION_TEXT, "%" PRId64 " h", minutes / 60);
+    else
+        (void)snprintf(text, HF_DURATION_TEXT, "%" PRId64 " days", minutes / 60 / 24);
+}

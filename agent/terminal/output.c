@@ -1,0 +1,326 @@
+#include "agent/terminal/output.h"
+
+#include "agent/terminal/progress.h"
+#include "agent/terminal/ticker.h"
+#include "base/clock.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+enum { LINE_MAX_BYTES = 1024, NOTE_MAX = HF_ERROR_TEXT_MAX, TICK_MS = 250 };
+
+struct hf_output {
+    struct hf_output_options options;
+    struct hf_observer observer;
+    pthread_mutex_t lock;
+    struct hf_progress progress;
+    struct hf_ticker *ticker; /* keeps the progress moving while nothing else does */
+    bool working;
+    bool drawn;         /* a progress line stands on the terminal */
+    int64_t last_drawn; /* or last progress event */
+    int event_error;    /* errno of an event that got lost */
+};
+
+static size_t terminal_width(FILE *file)
+{
+    struct winsize size;
+
+    if (ioctl(fileno(file), TIOCGWINSZ, &size) != 0 || size.ws_col < 2)
+        return 79;
+    return size.ws_col - 1U;
+}
+
+static void clear_line(struct hf_output *o)
+{
+    if (!o->drawn)
+        return;
+    (void)fputs("\r\033[K", o->options.messages);
+    (void)fflush(o->options.messages);
+    o->drawn = false;
+}
+
+static void draw_line(struct hf_output *o, int64_t now)
+{
+    char line[LINE_MAX_BYTES];
+
+    hf_progress_render(&o->progress, now, terminal_width(o->options.messages), line, sizeof line);
+    (void)fprintf(o->options.messages, "\r%s\033[K", line);
+    (void)fflush(o->options.messages);
+    o->drawn = true;
+}
+
+/* With the lock held; consumes object. */
+static void write_event(struct hf_output *o, const char *event, json_t *object)
+{
+    char now[HF_TIME_TEXT];
+
+    hf_time_format(now, hf_clock_now());
+    if (!object || json_object_set_new(object, "event", json_string(event)) != 0 ||
+        json_object_set_new(object, "time", json_string(now)) != 0) {
+        o->event_error = ENOMEM;
+    } else if (json_dumpf(object, o->options.events,
+                          JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(9)) != 0 ||
+               fputc('\n', o->options.events) == EOF || fflush(o->options.events) != 0) {
+        o->event_error = errno ? errno : EIO;
+    }
+    json_decref(object);
+}
+
+static json_t *progress_object(const struct hf_progress *p, int64_t now)
+{
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:f}", "work", p->label, "bytes",
+                     (json_int_t)p->bytes, "bytes_expected", (json_int_t)p->total_bytes, "items",
+                     (json_int_t)p->items, "items_expected", (json_int_t)p->total_items,
+                     "bytes_per_second", (json_int_t)hf_progress_rate(p, now), "seconds",
+                     (double)(now - p->start) / (double)HF_NS_PER_S);
+}
+
+/* At most ten lines a second for a person, one event a second for a program. */
+static void show_progress(struct hf_output *o, int64_t now)
+{
+    if (!o->working || o->options.quiet)
+        return;
+    if (o->options.json && now - o->last_drawn >= HF_NS_PER_S)
+        write_event(o, "progress", progress_object(&o->progress, now));
+    else if (!o->options.json && o->options.terminal && now - o->last_drawn >= HF_NS_PER_S / 10)
+        draw_line(o, now);
+    else
+        return;
+    o->last_drawn = now;
+}
+
+static void write_message(struct hf_output *o, const char *kind, const char *text)
+{
+    clear_line(o);
+    (void)fprintf(o->options.messages, "holdfast: %s%s\n", kind, text);
+    (void)fflush(o->options.messages);
+}
+
+static void write_step(struct hf_output *o, const char *text)
+{
+    const char *label = o->working ? o->progress.label : "";
+
+    if (o->options.quiet)
+        return;
+    clear_line(o);
+    (void)fprintf(o->options.messages, "%s%s%s\n", label, *label ? ": " : "", text);
+    (void)fflush(o->options.messages);
+}
+
+/* On a terminal a step is part of the progress line; a line of its own only with --verbose. */
+static void note_step(struct hf_output *o, const char *text)
+{
+    if (o->options.json)
+        return;
+    if (o->working && o->options.terminal)
+        hf_progress_step(&o->progress, text);
+    if (!o->options.terminal || o->options.verbose || !o->working)
+        write_step(o, text);
+    show_progress(o, hf_clock_monotonic());
+}
+
+static void note_event(struct hf_output *o, const char *level, const char *text)
+{
+    if (o->options.json && !o->options.quiet)
+        write_event(
+            o, level,
+            json_pack("{s:s, s:s}", "work", o->working ? o->progress.label : "", "text", text));
+}
+
+static void observe_note(void *ctx, enum hf_note_level level, const char *text)
+{
+    struct hf_output *o = ctx;
+
+    (void)pthread_mutex_lock(&o->lock);
+    switch (level) {
+    case HF_NOTE_DETAIL:
+        if (o->options.verbose) {
+            note_event(o, "detail", text);
+            if (!o->options.json)
+                write_step(o, text);
+        }
+        break;
+    case HF_NOTE_STEP:
+        note_event(o, "step", text);
+        note_step(o, text);
+        break;
+    case HF_NOTE_WARNING:
+        if (o->options.json)
+            write_event(o, "warning", json_pack("{s:s}", "text", text));
+        write_message(o, "warning: ", text);
+        break;
+    }
+    (void)pthread_mutex_unlock(&o->lock);
+}
+
+static void observe_expect(void *ctx, uint64_t bytes, uint64_t items)
+{
+    struct hf_output *o = ctx;
+
+    (void)pthread_mutex_lock(&o->lock);
+    o->progress.total_bytes = bytes;
+    o->progress.total_items = items;
+    (void)pthread_mutex_unlock(&o->lock);
+}
+
+static void observe_advance(void *ctx, uint64_t bytes, uint64_t items)
+{
+    struct hf_output *o = ctx;
+    int64_t now = hf_clock_monotonic();
+
+    (void)pthread_mutex_lock(&o->lock);
+    hf_progress_advance(&o->progress, bytes, items, now);
+    show_progress(o, now);
+    (void)pthread_mutex_unlock(&o->lock);
+}
+
+enum hf_status hf_output_new(const struct hf_output_options *options, struct hf_output **out,
+                             struct hf_error *err)
+{
+    struct hf_output *o = calloc(1, sizeof *o);
+
+    if (!o)
+        return hf_error_memory(err);
+    if (pthread_mutex_init(&o->lock, NULL) != 0) {
+        free(o);
+        return hf_error_memory(err);
+    }
+    o->options = *options;
+    o->observer = (struct hf_observer){
+        .ctx = o, .note = observe_note, .expect = observe_expect, .advance = observe_advance};
+    *out = o;
+    return HF_OK;
+}
+
+static void on_tick(void *ctx)
+{
+    observe_advance(ctx, 0, 0);
+}
+
+void hf_output_free(struct hf_output *output)
+{
+    if (!output)
+        return;
+    hf_ticker_stop(output->ticker);
+    clear_line(output);
+    (void)pthread_mutex_destroy(&output->lock);
+    free(output);
+}
+
+bool hf_output_is_json(const struct hf_output *output)
+{
+    return output->options.json;
+}
+
+const struct hf_observer *hf_output_observer(struct hf_output *output)
+{
+    return &output->observer;
+}
+
+void hf_output_begin(struct hf_output *output, const char *label)
+{
+    struct hf_error ignored = HF_ERROR_INIT; /* without a ticker it only moves less */
+    bool moves = !output->options.quiet && (output->options.terminal || output->options.json);
+
+    (void)pthread_mutex_lock(&output->lock);
+    hf_progress_begin(&output->progress, label, hf_clock_monotonic());
+    output->working = true;
+    output->last_drawn = output->options.json ? hf_clock_monotonic() : 0;
+    (void)pthread_mutex_unlock(&output->lock);
+    if (moves && !output->ticker)
+        (void)(hf_ticker_start(TICK_MS, on_tick, output, &output->ticker, &ignored) == HF_OK);
+}
+
+void hf_output_end(struct hf_output *output)
+{
+    hf_ticker_stop(output->ticker);
+    output->ticker = NULL;
+    (void)pthread_mutex_lock(&output->lock);
+    clear_line(output);
+    output->working = false;
+    (void)pthread_mutex_unlock(&output->lock);
+}
+
+HF_PRINTF(2, 0) static void write_text(struct hf_output *o, const char *format, va_list args)
+{
+    (void)pthread_mutex_lock(&o->lock);
+    clear_line(o);
+    (void)vfprintf(o->options.results, format, args);
+    (void)pthread_mutex_unlock(&o->lock);
+}
+
+void hf_output_text(struct hf_output *output, const char *format, ...)
+{
+    va_list args;
+
+    if (output->options.json)
+        return;
+    va_start(args, format);
+    write_text(output, format, args);
+    va_end(args);
+}
+
+void hf_output_news(struct hf_output *output, const char *format, ...)
+{
+    va_list args;
+
+    if (output->options.json || output->options.quiet)
+        return;
+    va_start(args, format);
+    write_text(output, format, args);
+    va_end(args);
+}
+
+void hf_output_event(struct hf_output *output, const char *event, json_t *object)
+{
+    (void)pthread_mutex_lock(&output->lock);
+    if (output->options.json)
+        write_event(output, event, object);
+    else
+        json_decref(object);
+    (void)pthread_mutex_unlock(&output->lock);
+}
+
+void hf_output_warning(struct hf_output *output, const char *format, ...)
+{
+    char text[NOTE_MAX];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    observe_note(output, HF_NOTE_WARNING, text);
+}
+
+void hf_output_error(struct hf_output *output, const struct hf_error *error)
+{
+    (void)pthread_mutex_lock(&output->lock);
+    if (output->options.json)
+        write_event(output, "error",
+                    json_pack("{s:s, s:s, s:i, s:b}", "text", error->text, "status",
+                              hf_status_words(error->status), "exit_code",
+                              hf_status_exit_code(error->status), "retryable",
+                              (int)hf_status_retryable(error->status)));
+    /* What was said before comes first, also where both go to one place. */
+    (void)fflush(output->options.results);
+    write_message(output, "error: ", error->text);
+    (void)pthread_mutex_unlock(&output->lock);
+}
+
+enum hf_status hf_output_flush(struct hf_output *output, struct hf_error *err)
+{
+    int sys = 0;
+
+    (void)pthread_mutex_lock(&output->lock);
+    errno = 0;
+    if (fflush(output->options.results) != 0 || ferror(output->options.results))
+        sys = errno ? errno : EIO;
+    else
+        sys = output->event_error;
+    (void)pthread_mutex_unlock(&output->lock);
+    return sys ? hf_error_sys(err, sys, "writing to standard output") : HF_OK;
+}
