@@ -60,8 +60,8 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
          .max_operands = HF_OPERANDS_MAX},
     [HF_COMMAND_RESTORE] =
         {.name = "restore",
-         .operands = "SNAPSHOT",
-         .summary = "Restore a snapshot and compare it with what was captured",
+         .operands = "SNAPSHOT|JOB",
+         .summary = "Restore a snapshot or a job, and compare it",
          .about = "Restores a database into a new one and a volume into a new directory, under a "
                   "temporary name, which gets its real name when it is complete and what was "
                   "read back from it equals what was fed to it. The snapshot then counts as "
@@ -73,12 +73,19 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
                   "app@2026-11-21T02:00, UTC: the newest within it), an id, or the beginning of "
                   "one.\n\n"
                   "A snapshot of a whole PostgreSQL server is restored with a URL without a "
-                  "database, or one database of it with --database.",
+                  "database, or one database of it with --database.\n\n"
+                  "Of a JOB, JOB@latest or JOB@TIME every source is restored, from the snapshots "
+                  "of its last run (before the end of that time), each compared and "
+                  "reported; one that fails leaves the others alone. --to same restores each to "
+                  "where it was, --to _restored beside it, --to SOURCE=TARGET one of them "
+                  "elsewhere; they can be given together.",
          .examples = "holdfast restore app@latest --to app_restored\n"
                      "holdfast restore cache@latest --to redis://new:6379\n"
                      "holdfast restore uploads@latest --to /srv/uploads_restored\n"
                      "holdfast restore app@2026-11-21 --to postgresql://admin@db2/app --jobs 4\n"
-                     "holdfast restore app@latest --to app_orders --table 'public.orders*'",
+                     "holdfast restore app@latest --to app_orders --table 'public.orders*'\n"
+                     "holdfast restore nightly@latest --to same\n"
+                     "holdfast restore nightly --to _restored --to cache=redis://new:6379",
          .options = REPOSITORY | BIT(HF_OPT_FROM) | PARTS | BIT(HF_OPT_MATCH) | BIT(HF_OPT_TO) |
                     BIT(HF_OPT_REPLACE) | BIT(HF_OPT_NO_OWNER) | BIT(HF_OPT_NO_ACL) |
                     BIT(HF_OPT_NO_COMPARE) | BIT(HF_OPT_PATH) | BIT(HF_OPT_NUMERIC_OWNER) |

@@ -194,12 +194,13 @@ static const struct hf_option options[HF_OPT_COUNT] = {
                                 .help = "Leave out and name what cannot be read"},
 
     [HF_OPT_TO] = {.name = "to",
-                   .takes = HF_TAKES_ONE,
+                   .takes = HF_TAKES_MANY,
                    .group = HF_GROUP_COMMAND,
                    .value = "NAME|URL|PATH",
                    .help = "The new database: its name on the source's server, or a "
                            "postgresql:// URL; a server of Redis: a redis:// URL, or an .rdb "
-                           "file; a volume: a directory"},
+                           "file; a volume: a directory, or docker:VOLUME. Of a job: same, a "
+                           "suffix such as _restored, or SOURCE=TARGET for each source"},
     [HF_OPT_REPLACE] = {.name = "replace",
                         .group = HF_GROUP_COMMAND,
                         .help = "If the name is taken, keep what has it under another name"},

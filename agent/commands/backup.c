@@ -53,14 +53,24 @@ static enum hf_status capture(struct hf_session *session, struct hf_config_sourc
                                          err);
 }
 
+/* So that what one run stored is found together (restore.h). */
+static enum hf_status name_run(json_t *properties, const char *run, struct hf_error *err)
+{
+    return json_object_set_new(properties, "run", json_string(run)) == 0 ? HF_OK
+                                                                         : hf_error_memory(err);
+}
+
 /* Captures and commits; backup is consumed. */
 static enum hf_status capture_and_commit(struct hf_session *session,
-                                         struct hf_config_source *source, struct hf_backup *backup,
-                                         struct outcome *out, struct hf_error *err)
+                                         struct hf_config_source *source, const char *run,
+                                         struct hf_backup *backup, struct outcome *out,
+                                         struct hf_error *err)
 {
     struct hf_capture_result result = {.properties = NULL};
     enum hf_status status = capture(session, source, backup, &result, err);
 
+    if (status == HF_OK)
+        status = name_run(result.properties, run, err);
     if (status != HF_OK) {
         hf_backup_abort(backup);
     } else {
@@ -73,7 +83,7 @@ static enum hf_status capture_and_commit(struct hf_session *session,
 }
 
 static enum hf_status back_up(struct hf_session *session, struct hf_config_source *source,
-                              struct outcome *out, struct hf_error *err)
+                              const char *run, struct outcome *out, struct hf_error *err)
 {
     char host[256];
     struct hf_backup_options options;
@@ -84,7 +94,7 @@ static enum hf_status back_up(struct hf_session *session, struct hf_config_sourc
     HF_TRY(backup_options(session, source, host, sizeof host, &options, err));
     HF_TRY(hf_backup_begin(session->at_hand->repo, &options, &backup, err));
     hf_output_begin(session->output, source->name);
-    status = capture_and_commit(session, source, backup, out, err);
+    status = capture_and_commit(session, source, run, backup, out, err);
     hf_output_end(session->output);
     out->took = hf_clock_monotonic() - start;
     return status;
@@ -120,13 +130,13 @@ static void report(struct hf_session *session, const struct hf_backup_task *task
 }
 
 static enum hf_status run_task(struct hf_session *session, const struct hf_backup_task *task,
-                               struct hf_error *err)
+                               const char *run, struct hf_error *err)
 {
     struct outcome outcome = {.took = 0};
 
     HF_TRY(hf_session_new_work(session, err));
     HF_TRY(hf_choose_open(session, &task->chosen, err));
-    if (back_up(session, task->source, &outcome, err) != HF_OK) {
+    if (back_up(session, task->source, run, &outcome, err) != HF_OK) {
         (void)hf_session_cause(session, err);
         return hf_error_prefix(err, "backup %s", task->source->name);
     }
@@ -145,7 +155,7 @@ static enum hf_status run_tasks(struct hf_session *session, const struct hf_back
     for (size_t i = 0; i < plan->count; i++) {
         struct hf_error one = HF_ERROR_INIT;
 
-        if (run_task(session, &plan->tasks[i], &one) == HF_OK)
+        if (run_task(session, &plan->tasks[i], plan->run, &one) == HF_OK)
             continue;
         if (plan->count == 1 || hf_signals_interrupted()) {
             *err = one;

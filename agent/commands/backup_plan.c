@@ -2,6 +2,7 @@
 
 #include "agent/cli/names.h"
 #include "agent/kinds/kind.h"
+#include "base/random.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -204,6 +205,7 @@ enum hf_status hf_backup_plan_make(struct hf_session *session, struct hf_backup_
     const struct hf_strings *operands = &session->args->operands;
 
     *out = (struct hf_backup_plan){.count = 0};
+    hf_random_hex(out->run, HF_RUN_ID_BYTES);
     out->urls = calloc(operands->count + 1, sizeof *out->urls);
     if (!out->urls)
         return hf_error_memory(err);

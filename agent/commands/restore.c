@@ -1,4 +1,5 @@
 /* holdfast restore */
+#include "agent/commands/restore.h"
 #include "agent/commands/run.h"
 #include "agent/config/duration.h"
 #include "agent/kinds/kind.h"
@@ -10,11 +11,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-static void target_auto(struct hf_target *target)
-{
-    hf_config_source_done(&target->made);
-}
 
 static enum hf_status restore_options(const struct hf_session *session, const char *target,
                                       struct hf_restore_options *out, struct hf_error *err)
@@ -91,30 +87,49 @@ static void report_outcome(struct hf_session *session, const struct hf_snapshot_
                               (int)proven, "report", report, "fallback", fallback));
 }
 
-enum hf_status hf_run_restore(struct hf_session *session, struct hf_error *err)
+enum hf_status hf_restore_one(struct hf_session *session, const struct hf_snapshot_info *info,
+                              const struct hf_kind *kind, const struct hf_target *target,
+                              bool *out_proven, struct hf_error *err)
 {
-    __attribute__((cleanup(target_auto))) struct hf_target target = {.name = NULL};
-    HF_AUTO(hf_snapshots) list = {.count = 0};
     HF_AUTO_JSON report = NULL;
     HF_AUTO_JSON fallback = NULL;
-    const char *to = hf_args_value(session->args, HF_OPT_TO);
-    const struct hf_snapshot_info *info;
-    const struct hf_kind *kind;
     int64_t start = hf_clock_monotonic();
-    enum hf_status status;
-    bool proven;
+    enum hf_status status = run_restore(session, info, kind, target, &report, &fallback, err);
 
-    HF_TRY(hf_choose_and_open(session, err));
-    HF_TRY(hf_snapshots_choose(session, session->args->operands.items[0], &list, &info, err));
-    HF_TRY(hf_kind_find(info->kind, &kind, err));
-    HF_TRY(hf_kind_check_restore_options(kind, session->args, err));
-    HF_TRY(kind->target(session, to, info->source, hf_kind_source_of(session, info), &target, err));
-    status = run_restore(session, info, kind, &target, &report, &fallback, err);
+    *out_proven = false;
     if (status != HF_OK)
         (void)hf_error_prefix(err, "restore %s", info->source);
     if (!report)
         return status;
-    proven = status == HF_OK && record_proof(session, info->id, report);
-    report_outcome(session, info, kind, report, fallback, proven, hf_clock_monotonic() - start);
+    *out_proven = status == HF_OK && record_proof(session, info->id, report);
+    report_outcome(session, info, kind, report, fallback, *out_proven,
+                   hf_clock_monotonic() - start);
     return status;
+}
+
+static enum hf_status restore_snapshot(struct hf_session *session, struct hf_error *err)
+{
+    HF_AUTO(hf_target) target = {.name = NULL};
+    HF_AUTO(hf_snapshots) list = {.count = 0};
+    const struct hf_snapshot_info *info;
+    const struct hf_kind *kind;
+    bool proven;
+
+    if (session->args->given[HF_OPT_TO] > 1)
+        return hf_error_set(err, HF_USAGE, "option --to is given twice");
+    HF_TRY(hf_choose_and_open(session, err));
+    HF_TRY(hf_snapshots_choose(session, session->args->operands.items[0], &list, &info, err));
+    HF_TRY(hf_kind_find(info->kind, &kind, err));
+    HF_TRY(hf_kind_check_restore_options(kind, session->args, err));
+    HF_TRY(kind->target(session, hf_args_value(session->args, HF_OPT_TO), info->source,
+                        hf_kind_source_of(session, info), &target, err));
+    return hf_restore_one(session, info, kind, &target, &proven, err);
+}
+
+enum hf_status hf_run_restore(struct hf_session *session, struct hf_error *err)
+{
+    const struct hf_config_job *job =
+        hf_restore_job_of(session->config, session->args->operands.items[0]);
+
+    return job ? hf_restore_job(session, job, err) : restore_snapshot(session, err);
 }

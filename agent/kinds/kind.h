@@ -11,12 +11,21 @@
 #include "formats/source.h"
 #include "storage/repository/snapshot.h"
 
+#include <stdlib.h>
+
 /* Where to restore to. */
 struct hf_target {
     struct hf_config_source made;    /* of what --to says; empty where a source serves */
     struct hf_config_source *source; /* that one, or a source of the configuration */
     const char *name;                /* borrowed; NULL: as it was called */
+    char *made_name;                 /* what name points to where it is nobody else's, or NULL */
 };
+
+static inline void hf_target_auto(struct hf_target *target)
+{
+    hf_config_source_done(&target->made);
+    free(target->made_name);
+}
 
 struct hf_kind {
     const struct hf_source_kind *source; /* its name is the key in the configuration */
@@ -48,6 +57,11 @@ struct hf_kind {
     enum hf_status (*target)(struct hf_session *session, const char *to, const char *name,
                              struct hf_config_source *source, struct hf_target *out,
                              struct hf_error *err);
+
+    /* Where a source of the configuration is itself, or beside that under its name with suffix (""
+     * for its own place); HF_USAGE where there can be no such thing. out as with target. */
+    enum hf_status (*own_target)(struct hf_session *session, struct hf_config_source *source,
+                                 const char *suffix, struct hf_target *out, struct hf_error *err);
 
     /* Settings for export, which reaches no server: fills out->as, as with read. source as with
      * target. */

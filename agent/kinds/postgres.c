@@ -157,6 +157,25 @@ static enum hf_status target(struct hf_session *session, const char *to, const c
     return choose_bin_dir(session, source, &out->source->as.postgres.config, err);
 }
 
+static enum hf_status own_target(struct hf_session *session, struct hf_config_source *source,
+                                 const char *suffix, struct hf_target *out, struct hf_error *err)
+{
+    const char *dbname = source->as.postgres.dbname;
+
+    if (*suffix && !dbname)
+        return hf_error_set(err, HF_USAGE,
+                            "%s is a whole server, whose databases have their own names: restore "
+                            "it to another server, --to %s=postgresql://USER@HOST",
+                            source->name, source->name);
+    if (dbname) {
+        HF_TRY(hf_text_format(&out->made_name, err, "%s%s", dbname, suffix));
+        out->name = out->made_name;
+    }
+    out->source = source;
+    HF_TRY(prepare(session, source, err));
+    return choose_bin_dir(session, source, &source->as.postgres.config, err);
+}
+
 static enum hf_status for_export(const struct hf_session *session,
                                  const struct hf_config_source *source,
                                  struct hf_config_source *out, struct hf_error *err)
@@ -183,6 +202,7 @@ const struct hf_kind hf_kind_postgres = {
     .from_url = from_url,
     .prepare = prepare,
     .target = target,
+    .own_target = own_target,
     .for_export = for_export,
     .report = hf_restore_report_databases,
     .show = hf_show_postgres,

@@ -137,6 +137,20 @@ static enum hf_status target(struct hf_session *session, const char *to, const c
     return prepare(session, source, err);
 }
 
+/* Into the server where it was. A server beside it is for a person to start. */
+static enum hf_status own_target(struct hf_session *session, struct hf_config_source *source,
+                                 const char *suffix, struct hf_target *out, struct hf_error *err)
+{
+    if (*suffix)
+        return hf_error_set(err, HF_USAGE,
+                            "no server of Redis can be made for %s%s: say where %s is restored to, "
+                            "--to %s=redis://HOST, a number of a logical database, or an .rdb file",
+                            source->name, suffix, source->name, source->name);
+    out->source = source;
+    source->as.redis.config.database = -1;
+    return prepare(session, source, err);
+}
+
 static enum hf_status for_export(const struct hf_session *session,
                                  const struct hf_config_source *source,
                                  struct hf_config_source *out, struct hf_error *err)
@@ -160,6 +174,7 @@ const struct hf_kind hf_kind_redis = {
     .from_url = from_url,
     .prepare = prepare,
     .target = target,
+    .own_target = own_target,
     .for_export = for_export,
     .report = hf_report_redis,
     .show = hf_show_redis,

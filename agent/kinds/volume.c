@@ -85,6 +85,37 @@ void hf_volume_recover_all(const struct hf_session *session)
     }
 }
 
+/* What is made of --to; a Docker volume is looked for at the source's engine. */
+static enum hf_status begin_target(const char *name, struct hf_target *out, struct hf_error *err)
+{
+    out->made.kind = &hf_kind_volume;
+    out->source = &out->made;
+    return hf_text_copy(name, &out->made.name, err);
+}
+
+static enum hf_status target_docker(const struct hf_config_source *source, const char *volume,
+                                    const char *suffix, struct hf_target *out, struct hf_error *err)
+{
+    struct hf_volume_config *made = &out->made.as.volume;
+
+    if (source && source->as.volume.docker_socket)
+        HF_TRY(hf_text_copy(source->as.volume.docker_socket, &made->docker_socket, err));
+    return hf_text_format(&made->docker, err, "%s%s", volume, suffix);
+}
+
+static enum hf_status target_directory(const char *path, const char *suffix, struct hf_target *out,
+                                       struct hf_error *err)
+{
+    struct hf_volume_config *made = &out->made.as.volume;
+    size_t len = strlen(path);
+
+    while (*suffix && len > 1 && path[len - 1] == '/')
+        len--;
+    HF_TRY(hf_text_format(&made->path, err, "%.*s%s", (int)len, path, suffix));
+    out->name = made->path;
+    return HF_OK;
+}
+
 /* --to is a directory, or docker:VOLUME, whether or not the configuration knows the source. */
 static enum hf_status target(struct hf_session *session, const char *to, const char *name,
                              struct hf_config_source *source, struct hf_target *out,
@@ -97,17 +128,22 @@ static enum hf_status target(struct hf_session *session, const char *to, const c
         return hf_error_set(err, HF_USAGE, "--to takes a directory for a volume, not a URL");
     if (!*to)
         return hf_error_set(err, HF_USAGE, "--to: which directory?");
-    out->made.kind = &hf_kind_volume;
-    HF_TRY(hf_text_copy(name, &out->made.name, err));
-    out->source = &out->made;
-    if (strncmp(to, docker, sizeof docker - 1) == 0) {
-        if (source && source->as.volume.docker_socket)
-            HF_TRY(hf_text_copy(source->as.volume.docker_socket, &out->made.as.volume.docker_socket,
-                                err));
-        return hf_text_copy(to + sizeof docker - 1, &out->made.as.volume.docker, err);
-    }
-    out->name = to;
-    return hf_text_copy(to, &out->made.as.volume.path, err);
+    HF_TRY(begin_target(name, out, err));
+    if (strncmp(to, docker, sizeof docker - 1) == 0)
+        return target_docker(source, to + sizeof docker - 1, "", out, err);
+    return target_directory(to, "", out, err);
+}
+
+static enum hf_status own_target(struct hf_session *session, struct hf_config_source *source,
+                                 const char *suffix, struct hf_target *out, struct hf_error *err)
+{
+    const struct hf_volume_config *config = &source->as.volume;
+
+    (void)session;
+    HF_TRY(begin_target(source->name, out, err));
+    if (config->docker)
+        return target_docker(source, config->docker, suffix, out, err);
+    return target_directory(config->path, suffix, out, err);
 }
 
 static enum hf_status for_export(const struct hf_session *session,
@@ -213,6 +249,7 @@ const struct hf_kind hf_kind_volume = {
     .from_url = from_url,
     .prepare = prepare,
     .target = target,
+    .own_target = own_target,
     .for_export = for_export,
     .report = report_restore,
     .show = show,
