@@ -1,6 +1,5 @@
 #include "agent/config/config.h"
 
-#include "agent/cli/names.h"
 #include "agent/config/fields.h"
 #include "agent/config/s3.h"
 #include "agent/kinds/kind.h"
@@ -70,18 +69,6 @@ static const struct hf_field cache_fields[] = {
      .offset = offsetof(struct hf_config_cache, size),
      .min = HF_CONFIG_CACHE_MIN,
      .max = HF_CONFIG_CACHE_MAX},
-    {.key = NULL},
-};
-
-static const struct hf_field job_fields[] = {
-    {.key = "sources",
-     .type = HF_FIELD_TEXTS,
-     .required = true,
-     .offset = offsetof(struct hf_config_job, sources)},
-    {.key = "repositories",
-     .type = HF_FIELD_TEXTS,
-     .required = true,
-     .offset = offsetof(struct hf_config_job, repositories)},
     {.key = NULL},
 };
 
@@ -265,7 +252,7 @@ static enum hf_status read_job(const struct hf_fields_file *file, const char *na
     struct hf_config_job *job = &config->jobs[config->job_count++];
 
     HF_TRY(hf_text_copy(name, &job->name, err));
-    return hf_fields_read(file, value, job_fields, where, job, err);
+    return hf_config_read_job(file, value, where, job, err);
 }
 
 static enum hf_status read_jobs(const struct hf_fields_file *file, const struct hf_yaml *value,
@@ -280,88 +267,13 @@ static enum hf_status read_jobs(const struct hf_fields_file *file, const struct 
     return read_named(file, value, "job", read_job, config, err);
 }
 
-/* References are checked when everything was read: jobs may come first in the file. */
-struct references {
-    const struct hf_fields_file *file;
-    const struct hf_config *config;
-    const struct hf_yaml *jobs;
-};
-
-static enum hf_status unknown_reference(const struct references *r, const struct hf_yaml *node,
-                                        const char *noun, const char *name,
-                                        const char *const *known, const char *job,
-                                        struct hf_error *err)
-{
-    const char *near = hf_text_nearest(name, known);
-
-    if (near)
-        return hf_fields_error(r->file, node, err,
-                               "unknown %s \"%.100s\" in job \"%s\"; did you mean \"%s\"?", noun,
-                               name, job, near);
-    return hf_fields_error(r->file, node, err, "unknown %s \"%.100s\" in job \"%s\"", noun, name,
-                           job);
-}
-
-static const struct hf_yaml *item_node(const struct hf_yaml *value, size_t index)
-{
-    return value->type == HF_YAML_LIST ? value->items[index] : value;
-}
-
-static enum hf_status check_list(const struct references *r, const struct hf_config_job *job,
-                                 const char *key, const char *noun, const struct hf_strings *list,
-                                 const char *const *known, struct hf_error *err)
-{
-    const struct hf_yaml *value = hf_yaml_value(hf_yaml_value(r->jobs, job->name), key);
-
-    for (size_t i = 0; i < list->count; i++) {
-        bool found = false;
-
-        for (const char *const *name = known; *name && !found; name++)
-            found = strcmp(*name, list->items[i]) == 0;
-        if (!found)
-            return unknown_reference(r, item_node(value, i), noun, list->items[i], known, job->name,
-                                     err);
-        for (size_t before = 0; before < i; before++) {
-            if (strcmp(list->items[before], list->items[i]) == 0)
-                return hf_fields_error(r->file, item_node(value, i), err,
-                                       "%s \"%s\" is named twice in job \"%s\"", noun,
-                                       list->items[i], job->name);
-        }
-    }
-    return HF_OK;
-}
-
-static enum hf_status check_job(const struct references *r, const struct hf_config_job *job,
-                                struct hf_error *err)
-{
-    const struct hf_config *config = r->config;
-    HF_AUTO(hf_names) sources = HF_NAMES_INIT;
-    HF_AUTO(hf_names) repositories = HF_NAMES_INIT;
-
-    for (size_t i = 0; i < config->source_count; i++)
-        HF_TRY(hf_names_add(&sources, config->sources[i].name, err));
-    for (size_t i = 0; i < config->repository_count; i++)
-        HF_TRY(hf_names_add(&repositories, config->repositories[i].name, err));
-    if (hf_config_source(config, job->name))
-        return hf_fields_error(r->file, hf_yaml_value(r->jobs, job->name), err,
-                               "job \"%s\" has the name of a source; give it another one",
-                               job->name);
-    HF_TRY(check_list(r, job, "sources", "source", &job->sources, hf_names_list(&sources), err));
-    return check_list(r, job, "repositories", "repository", &job->repositories,
-                      hf_names_list(&repositories), err);
-}
-
 static enum hf_status read_root(const struct hf_fields_file *file, const struct hf_yaml *root,
                                 struct hf_config *config, struct hf_error *err)
 {
-    struct references r = {.file = file, .config = config, .jobs = hf_yaml_value(root, "jobs")};
-
     if (hf_yaml_is_null(root))
         return hf_error_set(err, HF_CONFIG, "%s: the file is empty", file->name);
     HF_TRY(hf_fields_read(file, root, top_fields, "at the top level", config, err));
-    for (size_t i = 0; i < config->job_count; i++)
-        HF_TRY(check_job(&r, &config->jobs[i], err));
-    return HF_OK;
+    return hf_config_check_jobs(file, hf_yaml_value(root, "jobs"), config, err);
 }
 
 enum hf_status hf_config_parse(const char *name, const char *folder, const void *data, size_t len,

@@ -7,6 +7,7 @@
 #ifndef HF_AGENT_CONFIG_CONFIG_H
 #define HF_AGENT_CONFIG_CONFIG_H
 
+#include "agent/config/job.h"
 #include "agent/config/secret_spec.h"
 #include "agent/config/substitute.h"
 #include "formats/postgres/postgres.h"
@@ -73,12 +74,6 @@ struct hf_config_source {
         struct hf_config_redis redis;
         struct hf_volume_config volume;
     } as;
-};
-
-struct hf_config_job {
-    char *name;
-    struct hf_strings sources;
-    struct hf_strings repositories; /* at least one; what is stored in the first is copied on */
 };
 
 struct hf_config {

@@ -21,6 +21,19 @@ enum hf_status(hf_fields_error)(const struct hf_fields_file *file, const struct 
     return hf_error_set(err, HF_CONFIG, "%s:%u:%u: %s", file->name, node->line, node->column, text);
 }
 
+const struct hf_yaml *hf_fields_key(const struct hf_yaml *map, const char *key)
+{
+    static const char *const endings[] = {"", "_file", "_command"};
+    char spelling[64];
+
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        (void)snprintf(spelling, sizeof spelling, "%s%s", key, endings[i]);
+        if (hf_yaml_key(map, spelling))
+            return hf_yaml_key(map, spelling);
+    }
+    return map;
+}
+
 enum hf_status hf_fields_text(const struct hf_fields_file *file, const struct hf_yaml *value,
                               const char *key, const char *where, char **out, struct hf_error *err)
 {

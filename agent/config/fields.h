@@ -55,6 +55,10 @@ enum hf_status hf_fields_read(const struct hf_fields_file *file, const struct hf
                               const struct hf_field *fields, const char *where, void *out,
                               struct hf_error *err) HF_WARN_UNUSED;
 
+/* A key in one of its spellings ("x", "x_file", "x_command"), or the map where it is not there: the
+ * place of an error about it. */
+const struct hf_yaml *hf_fields_key(const struct hf_yaml *map, const char *key);
+
 /* HF_CONFIG at a node's place. */
 enum hf_status hf_fields_error(const struct hf_fields_file *file, const struct hf_yaml *node,
                                struct hf_error *err, const char *format, ...) HF_PRINTF(4, 5);

@@ -74,11 +74,8 @@ void hf_config_free(struct hf_config *config)
     }
     for (size_t i = 0; i < config->source_count; i++)
         hf_config_source_done(&config->sources[i]);
-    for (size_t i = 0; i < config->job_count; i++) {
-        free(config->jobs[i].name);
-        hf_strings_free(&config->jobs[i].sources);
-        hf_strings_free(&config->jobs[i].repositories);
-    }
+    for (size_t i = 0; i < config->job_count; i++)
+        hf_config_job_done(&config->jobs[i]);
     free(config->repositories);
     free(config->sources);
     free(config->jobs);

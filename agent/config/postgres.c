@@ -73,14 +73,6 @@ static void written_auto(struct written *w)
     hf_secret_spec_done(&w->password);
 }
 
-/* For errors: the key, or the map where it is not there. */
-static const struct hf_yaml *key_node(const struct hf_yaml *map, const char *key)
-{
-    const struct hf_yaml *node = hf_yaml_key(map, key);
-
-    return node ? node : map;
-}
-
 /* Keys that say the same thing in two ways. */
 static enum hf_status check_conflicts(const struct hf_fields_file *file, const struct hf_yaml *map,
                                       const char *where, struct hf_error *err)
@@ -102,7 +94,7 @@ static enum hf_status check_conflicts(const struct hf_fields_file *file, const s
 
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         if (hf_yaml_key(map, pairs[i][0]) && hf_yaml_key(map, pairs[i][1]))
-            return hf_fields_error(file, key_node(map, pairs[i][1]), err,
+            return hf_fields_error(file, hf_fields_key(map, pairs[i][1]), err,
                                    "\"%s\" and \"%s\" %s cannot be given together", pairs[i][0],
                                    pairs[i][1], where);
     }
@@ -121,7 +113,7 @@ static enum hf_status check_sslmode(const struct hf_fields_file *file, const str
         if (strcmp(mode, modes[i]) == 0)
             return HF_OK;
     }
-    return hf_fields_error(file, key_node(map, "sslmode"), err,
+    return hf_fields_error(file, hf_fields_key(map, "sslmode"), err,
                            "\"sslmode\" %s must be one of disable, allow, prefer, require, "
                            "verify-ca, verify-full",
                            where);
@@ -171,7 +163,7 @@ static enum hf_status conninfo_from_dsn(const struct hf_fields_file *file,
                                         struct hf_error *err)
 {
     HF_AUTO(hf_conninfo) info = {.text = NULL};
-    const struct hf_yaml *node = key_node(map, "dsn");
+    const struct hf_yaml *node = hf_fields_key(map, "dsn");
 
     if (hf_conninfo_parse(w->dsn, &info, err) != HF_OK)
         return hf_error_prefix(err, "%s:%u:%u: \"dsn\" %s", file->name, node->line, node->column,

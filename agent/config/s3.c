@@ -142,20 +142,6 @@ static enum hf_status read_lock(const struct hf_fields_file *file, const struct 
     return HF_OK;
 }
 
-/* A key in one of its spellings, or the map itself, for errors about it. */
-static const struct hf_yaml *key_node(const struct hf_yaml *map, const char *key)
-{
-    static const char *const endings[] = {"", "_file", "_command"};
-    char spelling[64];
-
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        (void)snprintf(spelling, sizeof spelling, "%s%s", key, endings[i]);
-        if (hf_yaml_key(map, spelling))
-            return hf_yaml_key(map, spelling);
-    }
-    return map;
-}
-
 static bool given(const struct hf_secret_spec *spec)
 {
     return spec->from != HF_SECRET_NOWHERE;
@@ -171,11 +157,11 @@ static enum hf_status check_keys(const struct hf_fields_file *file, const struct
                                                                                 : NULL;
 
     if (lonely)
-        return hf_fields_error(file, key_node(map, lonely), err,
+        return hf_fields_error(file, hf_fields_key(map, lonely), err,
                                "\"%s\" %s is given without \"%s\"", lonely, where,
                                strcmp(lonely, "access_key") == 0 ? "secret_key" : "access_key");
     if (s3->profile && given(&s3->access_key))
-        return hf_fields_error(file, key_node(map, "profile"), err,
+        return hf_fields_error(file, hf_fields_key(map, "profile"), err,
                                "\"profile\" and \"access_key\" %s cannot be given together", where);
     return HF_OK;
 }
@@ -185,10 +171,10 @@ static enum hf_status check_uses(const struct hf_fields_file *file, const struct
                                  struct hf_error *err)
 {
     if (s3->sse_kms_key_id && s3->sse != HF_S3_SSE_KMS)
-        return hf_fields_error(file, key_node(map, "sse_kms_key_id"), err,
+        return hf_fields_error(file, hf_fields_key(map, "sse_kms_key_id"), err,
                                "\"sse_kms_key_id\" %s is of use with \"sse: aws:kms\" only", where);
     if (s3->unsigned_payload && s3->endpoint && strncmp(s3->endpoint, "http://", 7) == 0)
-        return hf_fields_error(file, key_node(map, "unsigned_payload"), err,
+        return hf_fields_error(file, hf_fields_key(map, "unsigned_payload"), err,
                                "\"unsigned_payload\" %s is for https only: over http nothing would "
                                "protect what is sent",
                                where);

@@ -1,0 +1,114 @@
+#include "agent/config/job.h"
+
+#include "agent/cli/names.h"
+#include "agent/config/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct hf_field fields[] = {
+    {.key = "sources",
+     .type = HF_FIELD_TEXTS,
+     .required = true,
+     .offset = offsetof(struct hf_config_job, sources)},
+    {.key = "repositories",
+     .type = HF_FIELD_TEXTS,
+     .required = true,
+     .offset = offsetof(struct hf_config_job, repositories)},
+    {.key = NULL},
+};
+
+enum hf_status hf_config_read_job(const struct hf_fields_file *file, const struct hf_yaml *map,
+                                  const char *where, struct hf_config_job *out,
+                                  struct hf_error *err)
+{
+    return hf_fields_read(file, map, fields, where, out, err);
+}
+
+void hf_config_job_done(struct hf_config_job *job)
+{
+    free(job->name);
+    hf_strings_free(&job->sources);
+    hf_strings_free(&job->repositories);
+}
+
+/* What looking up references takes. */
+struct references {
+    const struct hf_fields_file *file;
+    const struct hf_config *config;
+    const struct hf_yaml *jobs;
+};
+
+static enum hf_status unknown_reference(const struct references *r, const struct hf_yaml *node,
+                                        const char *noun, const char *name,
+                                        const char *const *known, const char *job,
+                                        struct hf_error *err)
+{
+    const char *near = hf_text_nearest(name, known);
+
+    if (near)
+        return hf_fields_error(r->file, node, err,
+                               "unknown %s \"%.100s\" in job \"%s\"; did you mean \"%s\"?", noun,
+                               name, job, near);
+    return hf_fields_error(r->file, node, err, "unknown %s \"%.100s\" in job \"%s\"", noun, name,
+                           job);
+}
+
+static const struct hf_yaml *item_node(const struct hf_yaml *value, size_t index)
+{
+    return value->type == HF_YAML_LIST ? value->items[index] : value;
+}
+
+static enum hf_status check_list(const struct references *r, const struct hf_config_job *job,
+                                 const char *key, const char *noun, const struct hf_strings *list,
+                                 const char *const *known, struct hf_error *err)
+{
+    const struct hf_yaml *value = hf_yaml_value(hf_yaml_value(r->jobs, job->name), key);
+
+    for (size_t i = 0; i < list->count; i++) {
+        bool found = false;
+
+        for (const char *const *name = known; *name && !found; name++)
+            found = strcmp(*name, list->items[i]) == 0;
+        if (!found)
+            return unknown_reference(r, item_node(value, i), noun, list->items[i], known, job->name,
+                                     err);
+        for (size_t before = 0; before < i; before++) {
+            if (strcmp(list->items[before], list->items[i]) == 0)
+                return hf_fields_error(r->file, item_node(value, i), err,
+                                       "%s \"%s\" is named twice in job \"%s\"", noun,
+                                       list->items[i], job->name);
+        }
+    }
+    return HF_OK;
+}
+
+static enum hf_status check_job(const struct references *r, const struct hf_config_job *job,
+                                struct hf_error *err)
+{
+    const struct hf_config *config = r->config;
+    HF_AUTO(hf_names) sources = HF_NAMES_INIT;
+    HF_AUTO(hf_names) repositories = HF_NAMES_INIT;
+
+    for (size_t i = 0; i < config->source_count; i++)
+        HF_TRY(hf_names_add(&sources, config->sources[i].name, err));
+    for (size_t i = 0; i < config->repository_count; i++)
+        HF_TRY(hf_names_add(&repositories, config->repositories[i].name, err));
+    if (hf_config_source(config, job->name))
+        return hf_fields_error(r->file, hf_yaml_value(r->jobs, job->name), err,
+                               "job \"%s\" has the name of a source; give it another one",
+                               job->name);
+    HF_TRY(check_list(r, job, "sources", "source", &job->sources, hf_names_list(&sources), err));
+    return check_list(r, job, "repositories", "repository", &job->repositories,
+                      hf_names_list(&repositories), err);
+}
+
+enum hf_status hf_config_check_jobs(const struct hf_fields_file *file, const struct hf_yaml *jobs,
+                                    const struct hf_config *config, struct hf_error *err)
+{
+    struct references r = {.file = file, .config = config, .jobs = jobs};
+
+    for (size_t i = 0; i < config->job_count; i++)
+        HF_TRY(check_job(&r, &config->jobs[i], err));
+    return HF_OK;
+}

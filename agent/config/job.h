@@ -1,0 +1,27 @@
+/* A job of the configuration: what is backed up, to where, and when. Part of config.h. */
+#ifndef HF_AGENT_CONFIG_JOB_H
+#define HF_AGENT_CONFIG_JOB_H
+
+#include "agent/config/fields.h"
+#include "base/text.h"
+
+struct hf_config;
+
+struct hf_config_job {
+    char *name;
+    struct hf_strings sources;
+    struct hf_strings repositories; /* at least one; what is stored in the first is copied on */
+};
+
+/* Everything but the name; what it refers to may come later in the file. */
+enum hf_status hf_config_read_job(const struct hf_fields_file *file, const struct hf_yaml *map,
+                                  const char *where, struct hf_config_job *out,
+                                  struct hf_error *err) HF_WARN_UNUSED;
+void hf_config_job_done(struct hf_config_job *job);
+
+/* Whether what jobs refer to is there, when everything was read. jobs is their map. */
+enum hf_status hf_config_check_jobs(const struct hf_fields_file *file, const struct hf_yaml *jobs,
+                                    const struct hf_config *config,
+                                    struct hf_error *err) HF_WARN_UNUSED;
+
+#endif
