@@ -23,6 +23,9 @@ static enum hf_status read_s3(const struct hf_fields_file *file, const struct hf
 static enum hf_status read_cache(const struct hf_fields_file *file, const struct hf_yaml *value,
                                  const char *where, void *out, struct hf_error *err);
 
+static enum hf_status read_agent(const struct hf_fields_file *file, const struct hf_yaml *value,
+                                 const char *where, void *out, struct hf_error *err);
+
 static const struct hf_field top_fields[] = {
     {.key = "memory",
      .type = HF_FIELD_SIZE,
@@ -40,6 +43,7 @@ static const struct hf_field top_fields[] = {
      .min = 1,
      .max = HF_CONFIG_LEVEL_MAX},
     {.key = "cache", .type = HF_FIELD_OTHER, .read = read_cache},
+    {.key = "agent", .type = HF_FIELD_OTHER, .read = read_agent},
     {.key = "repositories", .type = HF_FIELD_OTHER, .read = read_repositories},
     {.key = "sources", .type = HF_FIELD_OTHER, .read = read_sources},
     {.key = "jobs", .type = HF_FIELD_OTHER, .read = read_jobs},
@@ -184,6 +188,15 @@ static enum hf_status read_cache(const struct hf_fields_file *file, const struct
 
     (void)where;
     return hf_fields_read(file, value, cache_fields, "in \"cache\"", &config->cache, err);
+}
+
+static enum hf_status read_agent(const struct hf_fields_file *file, const struct hf_yaml *value,
+                                 const char *where, void *out, struct hf_error *err)
+{
+    struct hf_config *config = out;
+
+    (void)where;
+    return hf_config_read_agent(file, value, &config->agent, err);
 }
 
 static enum hf_status read_kind(const struct hf_fields_file *file, const struct hf_yaml *value,

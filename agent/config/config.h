@@ -7,6 +7,7 @@
 #ifndef HF_AGENT_CONFIG_CONFIG_H
 #define HF_AGENT_CONFIG_CONFIG_H
 
+#include "agent/config/agent.h"
 #include "agent/config/job.h"
 #include "agent/config/secret_spec.h"
 #include "agent/config/substitute.h"
@@ -82,6 +83,7 @@ struct hf_config {
     unsigned threads;
     unsigned level;
     struct hf_config_cache cache;
+    struct hf_config_agent agent;
     struct hf_config_repository *repositories;
     size_t repository_count;
     struct hf_config_source *sources;

@@ -80,6 +80,7 @@ void hf_config_free(struct hf_config *config)
     free(config->sources);
     free(config->jobs);
     free(config->cache.path);
+    hf_config_agent_done(&config->agent);
     free(config->file);
     free(config);
 }

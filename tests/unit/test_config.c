@@ -57,6 +57,18 @@ static void parse_cache_is_for_buckets_unless_it_is_said(void **state)
     assert_false(hf_config_repository(config, "plain")->cache);
 }
 
+static void parse_agent_gives_its_settings(void **state)
+{
+    HF_AUTO_PTR(hf_config)
+    config = parsed("agent: {state: state, runs: 3, stop_timeout: 30, prune_hours: 12}\n");
+
+    (void)state;
+    assert_string_equal(config->agent.state, "/etc/hf/state");
+    assert_int_equal(config->agent.runs, 3);
+    assert_int_equal(config->agent.stop_timeout, 30);
+    assert_int_equal(config->agent.prune_hours, 12);
+}
+
 static void parse_full_file_gives_everything(void **state)
 {
     HF_AUTO_PTR(hf_config)
@@ -293,6 +305,7 @@ static void load_missing_file_names_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parse_agent_gives_its_settings),
         cmocka_unit_test(parse_cache_is_for_buckets_unless_it_is_said),
         cmocka_unit_test(parse_full_file_gives_everything),
         cmocka_unit_test(parse_dsn_takes_the_password_out),

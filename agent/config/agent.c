@@ -1,0 +1,34 @@
+#include "agent/config/agent.h"
+
+#include <stdlib.h>
+
+static const struct hf_field agent_fields[] = {
+    {.key = "state", .type = HF_FIELD_PATH, .offset = offsetof(struct hf_config_agent, state)},
+    {.key = "runs",
+     .type = HF_FIELD_NUMBER,
+     .offset = offsetof(struct hf_config_agent, runs),
+     .min = 1,
+     .max = HF_CONFIG_RUNS_MAX},
+    {.key = "stop_timeout",
+     .type = HF_FIELD_NUMBER,
+     .offset = offsetof(struct hf_config_agent, stop_timeout),
+     .min = 1,
+     .max = HF_CONFIG_STOP_TIMEOUT_MAX},
+    {.key = "prune_hours",
+     .type = HF_FIELD_NUMBER,
+     .offset = offsetof(struct hf_config_agent, prune_hours),
+     .min = 1,
+     .max = HF_CONFIG_PRUNE_HOURS_MAX},
+    {.key = NULL},
+};
+
+enum hf_status hf_config_read_agent(const struct hf_fields_file *file, const struct hf_yaml *map,
+                                    struct hf_config_agent *out, struct hf_error *err)
+{
+    return hf_fields_read(file, map, agent_fields, "in \"agent\"", out, err);
+}
+
+void hf_config_agent_done(struct hf_config_agent *agent)
+{
+    free(agent->state);
+}
