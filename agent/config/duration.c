@@ -35,3 +35,22 @@ void hf_age_format(char text[HF_DURATION_TEXT], int64_t nanoseconds)
     else
         (void)snprintf(text, HF_DURATION_TEXT, "%" PRId64 " days", minutes / 60 / 24);
 }
+
+bool hf_duration_parse(const char *text, int64_t *out)
+{
+    static const struct {
+        char letter;
+        int64_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}, {'y', 31536000}};
+    int64_t number = 0;
+    size_t i = 0;
+
+    for (; *text >= '0' && *text <= '9'; text++)
+        if (__builtin_mul_overflow(number, 10, &number) ||
+            __builtin_add_overflow(number, *text - '0', &number))
+            return false;
+    while (i < sizeof units / sizeof *units && units[i].letter != *text)
+        i++;
+    return number > 0 && i < sizeof units / sizeof *units && text[1] == '\0' &&
+           !__builtin_mul_overflow(number, units[i].seconds * HF_NS_PER_S, out);
+}

@@ -3,8 +3,19 @@
 #include "agent/cli/names.h"
 #include "agent/config/config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static enum hf_status read_keep(const struct hf_fields_file *file, const struct hf_yaml *value,
+                                const char *where, void *out, struct hf_error *err)
+{
+    struct hf_config_job *job = out;
+    char keep[256];
+
+    (void)snprintf(keep, sizeof keep, "of \"keep\" %s", where);
+    return hf_config_read_keep(file, value, keep, &job->keep, err);
+}
 
 static const struct hf_field fields[] = {
     {.key = "sources",
@@ -15,6 +26,7 @@ static const struct hf_field fields[] = {
      .type = HF_FIELD_TEXTS,
      .required = true,
      .offset = offsetof(struct hf_config_job, repositories)},
+    {.key = "keep", .type = HF_FIELD_OTHER, .read = read_keep},
     {.key = NULL},
 };
 
@@ -30,6 +42,7 @@ void hf_config_job_done(struct hf_config_job *job)
     free(job->name);
     hf_strings_free(&job->sources);
     hf_strings_free(&job->repositories);
+    hf_keep_done(&job->keep);
 }
 
 /* What looking up references takes. */

@@ -3,6 +3,7 @@
 #define HF_AGENT_CONFIG_JOB_H
 
 #include "agent/config/fields.h"
+#include "agent/config/keep.h"
 #include "base/text.h"
 
 struct hf_config;
@@ -11,6 +12,7 @@ struct hf_config_job {
     char *name;
     struct hf_strings sources;
     struct hf_strings repositories; /* at least one; what is stored in the first is copied on */
+    struct hf_keep keep;            /* no rule: everything stays */
 };
 
 /* Everything but the name; what it refers to may come later in the file. */
