@@ -1,5 +1,6 @@
 #include "agent/config/fields.h"
 
+#include "agent/config/duration.h"
 #include "agent/config/secret_spec.h"
 #include "base/text.h"
 
@@ -132,6 +133,24 @@ static enum hf_status read_size(const struct value *v, uint64_t *out, struct hf_
     return HF_OK;
 }
 
+static enum hf_status read_duration(const struct value *v, int64_t *out, struct hf_error *err)
+{
+    HF_AUTO_FREE char *text = NULL;
+    char least[HF_DURATION_TEXT], most[HF_DURATION_TEXT], expected[120];
+    int64_t duration;
+
+    hf_duration_format(least, (int64_t)v->field->min);
+    hf_duration_format(most, (int64_t)v->field->max);
+    (void)snprintf(expected, sizeof expected, "a time from %s to %s, such as 90s, 15m or 36h",
+                   least, most);
+    HF_TRY(plain_text(v, expected, &text, err));
+    if (!hf_duration_parse(text, &duration) || duration < (int64_t)v->field->min ||
+        duration > (int64_t)v->field->max)
+        return wrong(v, expected, err);
+    *out = duration;
+    return HF_OK;
+}
+
 /* "auto, path, virtual" */
 static void list_choices(const char *const *choices, char *text, size_t size)
 {
@@ -211,6 +230,8 @@ static enum hf_status read_value(const struct value *v, void *out, struct hf_err
     case HF_FIELD_SIZE:
     case HF_FIELD_RATE:
         return read_size(v, member, err);
+    case HF_FIELD_DURATION:
+        return read_duration(v, member, err);
     case HF_FIELD_CHOICE:
         return read_choice(v, member, err);
     case HF_FIELD_SECRET:

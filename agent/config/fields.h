@@ -24,16 +24,17 @@ struct hf_fields_file {
 };
 
 enum hf_field_type {
-    HF_FIELD_TEXT,   /* char *, malloc'ed */
-    HF_FIELD_PATH,   /* char *, malloc'ed; relative to the file's folder */
-    HF_FIELD_TEXTS,  /* struct hf_strings; a list of text, or one text */
-    HF_FIELD_BOOL,   /* bool */
-    HF_FIELD_NUMBER, /* unsigned, min to max */
-    HF_FIELD_SIZE,   /* uint64_t, min to max bytes */
-    HF_FIELD_RATE,   /* uint64_t, min to max bytes a second: a size, "/s" may follow */
-    HF_FIELD_CHOICE, /* an enum: the place, from 0, of the text in the choices */
-    HF_FIELD_SECRET, /* struct hf_secret_spec; also KEY_file and KEY_command */
-    HF_FIELD_OTHER,  /* read by the function */
+    HF_FIELD_TEXT,     /* char *, malloc'ed */
+    HF_FIELD_PATH,     /* char *, malloc'ed; relative to the file's folder */
+    HF_FIELD_TEXTS,    /* struct hf_strings; a list of text, or one text */
+    HF_FIELD_BOOL,     /* bool */
+    HF_FIELD_NUMBER,   /* unsigned, min to max */
+    HF_FIELD_SIZE,     /* uint64_t, min to max bytes */
+    HF_FIELD_RATE,     /* uint64_t, min to max bytes a second: a size, "/s" may follow */
+    HF_FIELD_DURATION, /* int64_t, min to max nanoseconds (hf_duration_parse) */
+    HF_FIELD_CHOICE,   /* an enum: the place, from 0, of the text in the choices */
+    HF_FIELD_SECRET,   /* struct hf_secret_spec; also KEY_file and KEY_command */
+    HF_FIELD_OTHER,    /* read by the function */
 };
 
 struct hf_field;
