@@ -21,9 +21,9 @@ static int64_t read_clock(clockid_t id)
     return (int64_t)now.tv_sec * HF_NS_PER_S + now.tv_nsec;
 }
 
-static int64_t offset_from_environment(void)
+static int64_t offset_from_environment(const char *name)
 {
-    const char *text = getenv("HF_CLOCK_OFFSET");
+    const char *text = getenv(name);
     char *end;
     int64_t seconds;
     int64_t ns;
@@ -42,7 +42,15 @@ int64_t hf_clock_now(void)
     int64_t now = read_clock(CLOCK_REALTIME);
     int64_t moved;
 
-    return __builtin_add_overflow(now, offset_from_environment(), &moved) ? now : moved;
+    return __builtin_add_overflow(now, offset_from_environment("HF_CLOCK_OFFSET"), &moved) ? now
+                                                                                           : moved;
+}
+
+int64_t hf_clock_store_offset(void)
+{
+    bool apart = getenv("HF_STORE_CLOCK_OFFSET") != NULL;
+
+    return offset_from_environment(apart ? "HF_STORE_CLOCK_OFFSET" : "HF_CLOCK_OFFSET");
 }
 
 int64_t hf_clock_monotonic(void)

@@ -1,6 +1,7 @@
 /*
  * Time. Wall-clock moments are nanoseconds since 1970-01-01 UTC in an int64_t.
- * HF_CLOCK_OFFSET (seconds, for tests) in the environment moves the wall clock.
+ * HF_CLOCK_OFFSET (seconds, for tests) in the environment moves the wall clock, and with it the
+ * times of what is put in a store on a local disk; HF_STORE_CLOCK_OFFSET moves these alone.
  */
 #ifndef HF_BASE_CLOCK_H
 #define HF_BASE_CLOCK_H
@@ -11,6 +12,8 @@
 #define HF_NS_PER_S INT64_C(1000000000)
 
 int64_t hf_clock_now(void);
+/* How far the clock of local stores is moved, ns; 0 but in tests. */
+int64_t hf_clock_store_offset(void);
 /* Never goes back; for durations and deadlines. Nanoseconds. */
 int64_t hf_clock_monotonic(void);
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -106,6 +107,19 @@ static enum hf_status tmp_open(struct hf_local *local, const char *key, char nam
     return HF_OK;
 }
 
+/* A test's clock. */
+static int move_time(int fd)
+{
+    int64_t offset = hf_clock_store_offset(), time;
+    struct timespec now;
+    if (offset == 0)
+        return 0;
+    (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail for this clock */
+    time = (int64_t)now.tv_sec * HF_NS_PER_S + now.tv_nsec + offset;
+    now = (struct timespec){.tv_sec = time / HF_NS_PER_S, .tv_nsec = time % HF_NS_PER_S};
+    return futimens(fd, (const struct timespec[]){now, now});
+}
+
 /* Content on disk before any name leads to it. */
 static enum hf_status tmp_fill(struct hf_local *local, int fd, const char *key, const void *data,
                                size_t len, struct hf_error *err)
@@ -113,7 +127,7 @@ static enum hf_status tmp_fill(struct hf_local *local, int fd, const char *key, 
     char what[HF_STORE_KEY_MAX + PATH_MAX];
     (void)snprintf(what, sizeof what, "%s: cannot write %s", local->store.name, key);
     HF_TRY(hf_fd_write(fd, data, len, what, err));
-    if (fchmod(fd, FILE_MODE) != 0 || fsync(fd) != 0)
+    if (fchmod(fd, FILE_MODE) != 0 || move_time(fd) != 0 || fsync(fd) != 0)
         return write_error(local, errno, key, err);
     return HF_OK;
 }

@@ -76,6 +76,8 @@ void hf_backup_abort(struct hf_backup *backup)
     free(backup->source);
     free(backup->kind);
     free(backup->host);
+    free(backup->job);
+    hf_strings_free(&backup->tags);
     free(backup);
 }
 
@@ -91,7 +93,9 @@ static enum hf_status take_lease(struct hf_backup *backup, const struct hf_obser
         .purpose = purpose,
         .observer = observer,
     };
-    return hf_lease_take(backup->repo, &options, &backup->lease, err);
+    HF_TRY(hf_lease_take(backup->repo, &options, &backup->lease, err));
+    backup->leased = hf_lease_reckon(backup->lease);
+    return HF_OK;
 }
 
 /* What the repository has: by its index, and by its packs. */
@@ -207,6 +211,10 @@ static enum hf_status new_backup(struct hf_repo *repo, const struct hf_backup_op
     HF_TRY(hf_text_copy(options->source, &backup->source, err));
     HF_TRY(hf_text_copy(options->kind, &backup->kind, err));
     HF_TRY(hf_text_copy(options->host, &backup->host, err));
+    if (options->job)
+        HF_TRY(hf_text_copy(options->job, &backup->job, err));
+    for (size_t i = 0; options->tags && i < options->tags->count; i++)
+        HF_TRY(hf_strings_add(&backup->tags, options->tags->items[i], err));
     return hf_backup_plan(options->memory, options->threads, options->level, repo->header.chunk_max,
                           &backup->plan, err);
 }

@@ -16,19 +16,22 @@
 #include "base/cancel.h"
 #include "base/observer.h"
 #include "base/stream.h"
+#include "base/text.h"
 #include "storage/repository/repository.h"
 #include "storage/repository/snapshot.h"
 
 struct hf_backup;
 
 struct hf_backup_options {
-    const char *source;       /* the source's name */
-    const char *kind;         /* "postgres", ... */
-    const char *host;         /* who backs up */
-    uint64_t memory;          /* bytes; 0: 256 MiB; too little to work in is HF_USAGE */
-    unsigned threads;         /* 0: one a processor */
-    int level;                /* zstd level; 0: the default */
-    struct hf_cancel *cancel; /* borrowed, never NULL */
+    const char *source;            /* the source's name */
+    const char *kind;              /* "postgres", ... */
+    const char *host;              /* who backs up */
+    const char *job;               /* whose backup it is, for retention; NULL: of none */
+    const struct hf_strings *tags; /* at most HF_TAGS_MAX; NULL: none */
+    uint64_t memory;               /* bytes; 0: 256 MiB; too little to work in is HF_USAGE */
+    unsigned threads;              /* 0: one a processor */
+    int level;                     /* zstd level; 0: the default */
+    struct hf_cancel *cancel;      /* borrowed, never NULL */
     /* Told of what begin finds amiss and heals (lost packs, unreadable index objects), and of what
      * commit does to the index. Borrowed until commit or abort; may be NULL. */
     const struct hf_observer *observer;

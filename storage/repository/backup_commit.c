@@ -173,6 +173,9 @@ enum hf_status hf_backup_finish(struct hf_backup *backup, const json_t *properti
         .source = backup->source,
         .kind = backup->kind,
         .host = backup->host,
+        .job = backup->job,
+        .tags = backup->tags,
+        .leased = backup->leased,
         .properties = (json_t *)(uintptr_t)properties,
     };
     /* A cause that is known already says more than what it left behind. */
@@ -186,6 +189,7 @@ enum hf_status hf_backup_finish(struct hf_backup *backup, const json_t *properti
     HF_TRY(hf_cancel_check(backup->cancel, err));
     HF_TRY(check_lease(backup, err));
     manifest.finished = hf_clock_now();
+    manifest.stored = hf_lease_reckon(backup->lease);
     manifest.stored_bytes = hf_packer_stored(backup->packer) + atomic_load(&backup->index_bytes);
     return hf_manifest_write(backup->repo, &manifest, out_id, err);
 }

@@ -70,6 +70,9 @@ struct hf_backup {
     char *source;
     char *kind;
     char *host;
+    char *job; /* or NULL */
+    struct hf_strings tags;
+    int64_t leased; /* when the lease was taken, by the store's clock */
     int level;
     int64_t time;
     struct hf_backup_plan plan;

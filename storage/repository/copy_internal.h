@@ -92,7 +92,7 @@ enum hf_status hf_copy_tell_failed(struct hf_copy *copy, const char *key,
 
 /* copy_snapshots.c: all that are missing. */
 enum hf_status hf_copy_snapshots(struct hf_copy *copy, struct hf_error *err) HF_WARN_UNUSED;
-/* copy_proofs.c: of all that were asked for and are in to now. */
+/* copy_proofs.c: proofs and pins of all that were asked for and are in to now. */
 enum hf_status hf_copy_proofs(struct hf_copy *copy, struct hf_error *err) HF_WARN_UNUSED;
 
 #endif

@@ -35,7 +35,8 @@
     X(HF_SEALED_PROOF, 3, "proof")                                                                 \
     X(HF_SEALED_LEASE, 4, "lease")                                                                 \
     X(HF_SEALED_DIRECTORY, 5, "directory")                                                         \
-    X(HF_SEALED_PACK_KEY, 6, "pack key")
+    X(HF_SEALED_PACK_KEY, 6, "pack key")                                                           \
+    X(HF_SEALED_PIN, 8, "pin")
 
 enum hf_sealed_type {
 #define X(type, number, name) type = (number),

@@ -28,6 +28,7 @@ struct hf_lease {
     struct hf_cancel *cancel; /* the work's; may be NULL */
     struct hf_cancel *stop;   /* of the renewing thread */
     struct hf_pool *pool;
+    int64_t store_ahead; /* of the store's clock, when it was taken, before the machine's time */
     _Atomic int64_t renewed; /* machine time at which the last put that succeeded began */
     atomic_bool lost;
     bool traces;
@@ -149,12 +150,14 @@ static enum hf_status seal_own(struct hf_lease *lease, const struct hf_lease_opt
 static enum hf_status attempt(struct hf_lease *lease, const struct hf_lease_options *options,
                               bool *out_settled, struct hf_error *err)
 {
+    int64_t now = 0;
     const struct hf_lease_question question = {
         .repo = lease->repo,
         .own = lease->object,
         .mode = options->mode,
         .purpose = options->purpose,
         .out_traces = &lease->traces,
+        .out_now = &now,
         .ttl = lease->ttl,
         .observer = options->observer,
     };
@@ -162,6 +165,7 @@ static enum hf_status attempt(struct hf_lease *lease, const struct hf_lease_opti
     enum hf_status status = put_own(lease, err);
     if (status == HF_OK)
         status = hf_lease_judge(&question, out_settled, err);
+    lease->store_ahead = now - atomic_load(&lease->renewed);
     if (status != HF_OK)
         remove_own(lease);
     return status;
@@ -223,6 +227,11 @@ enum hf_status hf_lease_take(struct hf_repo *repo, const struct hf_lease_options
 bool hf_lease_found_traces(const struct hf_lease *lease)
 {
     return lease->traces;
+}
+
+int64_t hf_lease_reckon(const struct hf_lease *lease)
+{
+    return machine_time() + lease->store_ahead;
 }
 
 enum hf_status hf_lease_check(struct hf_lease *lease, struct hf_error *err)

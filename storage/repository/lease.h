@@ -54,6 +54,8 @@ enum hf_status hf_lease_take(struct hf_repo *repo, const struct hf_lease_options
 /* When it was taken there was one that had expired, or one for the same purpose: somebody may have
  * been killed at this very work, and may have left something of it. */
 bool hf_lease_found_traces(const struct hf_lease *lease);
+/* What time it is by the store's clock, ns, reckoned from when the lease was taken: no request. */
+int64_t hf_lease_reckon(const struct hf_lease *lease);
 /* HF_OK while it is held for certain. Call right before the step that the lease protects (writing
  * a manifest, deleting a pack). Any thread. */
 enum hf_status hf_lease_check(struct hf_lease *lease, struct hf_error *err) HF_WARN_UNUSED;

@@ -182,8 +182,10 @@ enum hf_status hf_lease_judge(const struct hf_lease_question *question, bool *ou
     if (status == HF_OK && !survey.own_seen)
         status = hf_error_set(err, HF_IO, "%s: %s was written, but is not listed",
                               hf_store_name(store), question->own);
-    if (status == HF_OK)
+    if (status == HF_OK) {
+        *question->out_now = survey.now;
         status = judge_all(&survey, out_settled, err);
+    }
     free(survey.others);
     return status;
 }

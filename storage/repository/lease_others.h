@@ -18,6 +18,7 @@ struct hf_lease_question {
     enum hf_lease_mode mode;
     const char *purpose;
     bool *out_traces; /* set when there are some (hf_lease_found_traces) */
+    int64_t *out_now; /* when the own lease was put, by the store's clock */
     int64_t ttl;
     const struct hf_observer *observer; /* may be NULL */
 };

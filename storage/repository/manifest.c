@@ -16,6 +16,8 @@ void hf_manifest_done(struct hf_manifest *manifest)
     free(manifest->source);
     free(manifest->kind);
     free(manifest->host);
+    free(manifest->job);
+    hf_strings_free(&manifest->tags);
     json_decref(manifest->properties);
     *manifest = (struct hf_manifest){.time = 0};
 }
@@ -39,6 +41,45 @@ static enum hf_status check_name(const char *what, const char *text, enum hf_sta
     return HF_OK;
 }
 
+static enum hf_status add_tags(json_t *json, const struct hf_strings *tags, struct hf_error *err)
+{
+    json_t *array = json_array();
+    if (tags->count > HF_TAGS_MAX) {
+        json_decref(array);
+        return hf_error_set(err, HF_USAGE, "more than %d tags", HF_TAGS_MAX);
+    }
+    for (size_t i = 0; array && i < tags->count; i++) {
+        enum hf_status status = check_name("tag", tags->items[i], HF_USAGE, err);
+        if (status != HF_OK) {
+            json_decref(array);
+            return status;
+        }
+        if (json_array_append_new(array, json_string(tags->items[i])) != 0) {
+            json_decref(array);
+            return hf_error_memory(err);
+        }
+    }
+    return json_object_set_new(json, "tags", array) == 0 ? HF_OK : hf_error_memory(err);
+}
+
+/* What a manifest need not say. */
+static enum hf_status add_optional(json_t *json, const struct hf_manifest *manifest,
+                                   struct hf_error *err)
+{
+    if (manifest->job) {
+        HF_TRY(check_name("job", manifest->job, HF_USAGE, err));
+        if (json_object_set_new(json, "job", json_string(manifest->job)) != 0)
+            return hf_error_memory(err);
+    }
+    if (manifest->tags.count > 0)
+        HF_TRY(add_tags(json, &manifest->tags, err));
+    if (manifest->stored != 0 &&
+        (json_object_set_new(json, "leased", json_integer(manifest->leased)) != 0 ||
+         json_object_set_new(json, "stored", json_integer(manifest->stored)) != 0))
+        return hf_error_memory(err);
+    return HF_OK;
+}
+
 enum hf_status hf_manifest_build(const struct hf_manifest *manifest, struct hf_buf *out,
                                  struct hf_error *err)
 {
@@ -58,6 +99,7 @@ enum hf_status hf_manifest_build(const struct hf_manifest *manifest, struct hf_b
         (json_int_t)manifest->streams, "bytes", (json_int_t)manifest->bytes, "records",
         (json_int_t)manifest->records, "stored_bytes", (json_int_t)manifest->stored_bytes,
         "properties", manifest->properties ? manifest->properties : empty, "catalog", catalog));
+    HF_TRY(add_optional(json, manifest, err));
     size_t before = out->len;
     HF_TRY(hf_json_dump(json, out, err));
     if (out->len - before > HF_MANIFEST_MAX)
@@ -90,6 +132,33 @@ static enum hf_status parse_catalog(const json_t *json, struct hf_reflist_root *
     return HF_OK;
 }
 
+static enum hf_status parse_tags(const json_t *json, struct hf_strings *out, struct hf_error *err)
+{
+    json_t *array, *tag;
+    size_t i;
+    HF_TRY(hf_json_array(json, "tags", &array, err));
+    if (json_array_size(array) > HF_TAGS_MAX)
+        return hf_error_set(err, HF_DAMAGED, "manifest: more than %d tags", HF_TAGS_MAX);
+    json_array_foreach (array, i, tag) {
+        HF_TRY(check_name("tag", json_string_value(tag), HF_DAMAGED, err));
+        HF_TRY(hf_strings_add(out, json_string_value(tag), err));
+    }
+    return HF_OK;
+}
+
+static enum hf_status parse_optional(const json_t *json, struct hf_manifest *out,
+                                     struct hf_error *err)
+{
+    if (json_object_get(json, "job"))
+        HF_TRY(parse_name(json, "job", &out->job, err));
+    if (json_object_get(json, "tags"))
+        HF_TRY(parse_tags(json, &out->tags, err));
+    if (!json_object_get(json, "stored"))
+        return HF_OK;
+    HF_TRY(hf_json_i64(json, "leased", &out->leased, err));
+    return hf_json_i64(json, "stored", &out->stored, err);
+}
+
 static enum hf_status parse_fields(const json_t *json, struct hf_manifest *out,
                                    struct hf_error *err)
 {
@@ -103,6 +172,7 @@ static enum hf_status parse_fields(const json_t *json, struct hf_manifest *out,
     HF_TRY(hf_json_u64(json, "records", INT64_MAX, &out->records, err));
     HF_TRY(hf_json_u64(json, "stored_bytes", INT64_MAX, &out->stored_bytes, err));
     HF_TRY(parse_catalog(json, &out->catalog, err));
+    HF_TRY(parse_optional(json, out, err));
     json_t *properties;
     HF_TRY(hf_json_object(json, "properties", &properties, err));
     out->properties = json_incref(properties);

@@ -14,7 +14,7 @@
 
 enum {
     HF_MANIFEST_MAX = 16 << 20,  /* the JSON */
-    HF_MANIFEST_NAME_MAX = 1024, /* bytes of source, kind, host */
+    HF_MANIFEST_NAME_MAX = 1024, /* bytes of source, kind, host, job, a tag */
     HF_MANIFEST_KEY_MAX = 96,    /* "snapshots/<time>-<id>" and its NUL */
 };
 
@@ -24,6 +24,11 @@ struct hf_manifest {
     char *source;
     char *kind;
     char *host;
+    char *job;              /* whose backup made it; NULL: none */
+    struct hf_strings tags; /* in the order given */
+    /* By the store's clock, ns: when the backup took its lease, and when the manifest was about to
+     * be put; 0 when it does not say. */
+    int64_t leased, stored;
     uint64_t streams;
     uint64_t bytes;
     uint64_t records;

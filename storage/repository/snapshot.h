@@ -7,9 +7,10 @@
 #include "base/cancel.h"
 #include "base/observer.h"
 #include "base/stream.h"
+#include "base/text.h"
 #include "storage/repository/repository.h"
 
-enum { HF_SNAPSHOT_ID_TEXT = 33 };
+enum { HF_SNAPSHOT_ID_TEXT = 33, HF_TAGS_MAX = 32 };
 
 enum hf_snapshot_state { HF_SNAPSHOT_STORED, HF_SNAPSHOT_CHECKED, HF_SNAPSHOT_PROVEN };
 
@@ -20,8 +21,14 @@ struct hf_snapshot_info {
     char *source;
     char *kind;
     char *host;
+    char *job; /* whose backup made it; NULL: none */
+    struct hf_strings tags;
+    /* It was taken not before and not after this, by the store's clock; INT64_MIN, INT64_MAX where
+     * that is not known. The second is set by hf_snapshots_load only. */
+    int64_t earliest, latest;
     enum hf_snapshot_state state;
     int64_t state_time; /* of the check or proof; 0 for stored */
+    bool unclear;       /* a proof of it cannot be read: it may be more than state says */
     uint64_t streams;
     uint64_t bytes; /* of all streams */
     uint64_t records;

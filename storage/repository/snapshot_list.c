@@ -18,6 +18,8 @@ void hf_snapshot_info_done(struct hf_snapshot_info *info)
     free(info->source);
     free(info->kind);
     free(info->host);
+    free(info->job);
+    hf_strings_free(&info->tags);
     json_decref(info->properties);
     *info = (struct hf_snapshot_info){.time = 0};
 }
@@ -39,6 +41,10 @@ void hf_snapshot_info_take(struct hf_snapshot_info *info, const char *id,
         .source = manifest->source,
         .kind = manifest->kind,
         .host = manifest->host,
+        .job = manifest->job,
+        .tags = manifest->tags,
+        .earliest = manifest->stored ? manifest->leased : INT64_MIN,
+        .latest = manifest->stored ? manifest->stored : INT64_MAX,
         .state = HF_SNAPSHOT_STORED,
         .streams = manifest->streams,
         .bytes = manifest->bytes,
@@ -78,6 +84,35 @@ static enum hf_status append(struct hf_snapshots *list, size_t *cap, const char 
         return hf_error_set(err, HF_DAMAGED, "%s: not the name of a snapshot", key);
     hf_snapshot_info_take(&list->items[list->count++], id, manifest);
     return HF_OK;
+}
+
+/* Keys, and when the store got what is there. */
+struct listed {
+    struct hf_strings keys;
+    int64_t *mtimes;
+    size_t cap;
+};
+
+static void listed_auto(struct listed *listed)
+{
+    hf_strings_free(&listed->keys);
+    free(listed->mtimes);
+}
+
+static enum hf_status collect_listed(void *ctx, const char *key, const struct hf_store_stat *stat,
+                                     struct hf_error *err)
+{
+    struct listed *listed = ctx;
+    if (listed->keys.count == listed->cap) {
+        size_t cap = listed->cap ? 2 * listed->cap : 64;
+        int64_t *mtimes = realloc(listed->mtimes, cap * sizeof *mtimes);
+        if (!mtimes)
+            return hf_error_memory(err);
+        listed->mtimes = mtimes;
+        listed->cap = cap;
+    }
+    listed->mtimes[listed->keys.count] = stat->mtime;
+    return hf_strings_add(&listed->keys, key, err);
 }
 
 /* What is wrong with one object alone, and is no reason to hide the others. One that is gone was
@@ -154,19 +189,23 @@ static enum hf_status load_each(struct hf_repo *repo, const struct hf_strings *k
     return HF_OK;
 }
 
-static enum hf_status take_manifests(const struct hf_strings *keys, struct loaded *items,
+static enum hf_status take_manifests(const struct listed *listed, struct loaded *items,
                                      const char *source, const struct hf_observer *observer,
                                      struct hf_snapshots *list, struct hf_error *err)
 {
     size_t cap = 0;
-    for (size_t i = 0; i < keys->count; i++) {
+    for (size_t i = 0; i < listed->keys.count; i++) {
         if (items[i].problem) {
             list->unreadable++;
             hf_observe(observer, HF_NOTE_WARNING, "a snapshot cannot be read: %s",
                        items[i].problem);
         }
-        if (items[i].there && (!source || strcmp(items[i].manifest.source, source) == 0))
-            HF_TRY(append(list, &cap, keys->items[i], &items[i].manifest, err));
+        if (!items[i].there || (source && strcmp(items[i].manifest.source, source) != 0))
+            continue;
+        HF_TRY(append(list, &cap, listed->keys.items[i], &items[i].manifest, err));
+        struct hf_snapshot_info *info = &list->items[list->count - 1];
+        if (listed->mtimes[i] < info->latest)
+            info->latest = listed->mtimes[i];
     }
     return HF_OK;
 }
@@ -212,6 +251,16 @@ static enum hf_status proof_keys(struct hf_repo *repo, const char *prefix,
     return HF_OK;
 }
 
+static void note_unclear(const struct hf_snapshots *list, const char *key, const char *problem,
+                         const struct hf_observer *observer)
+{
+    char id[HF_SNAPSHOT_ID_TEXT];
+    struct hf_snapshot_info *info = hf_proof_key_id(key, id) ? hf_snapshots_by_id(list, id) : NULL;
+    if (info)
+        info->unclear = true;
+    hf_observe(observer, HF_NOTE_WARNING, "a proof cannot be read: %s", problem);
+}
+
 static enum hf_status load_proofs(struct hf_repo *repo, const char *prefix,
                                   const struct hf_observer *observer, struct hf_snapshots *list,
                                   struct hf_error *err)
@@ -222,7 +271,7 @@ static enum hf_status load_proofs(struct hf_repo *repo, const char *prefix,
     HF_TRY(load_each(repo, &keys, load_proof, &items, err));
     for (size_t i = 0; i < keys.count; i++) {
         if (items[i].problem)
-            hf_observe(observer, HF_NOTE_WARNING, "a proof cannot be read: %s", items[i].problem);
+            note_unclear(list, keys.items[i], items[i].problem, observer);
         if (items[i].there)
             apply_proof(hf_snapshots_by_id(list, items[i].proof.snapshot), &items[i].proof);
     }
@@ -243,13 +292,13 @@ enum hf_status hf_snapshots_load(struct hf_repo *repo, const char *source,
                                  const struct hf_observer *observer, struct hf_snapshots *out,
                                  struct hf_error *err)
 {
-    HF_AUTO(hf_strings) keys = HF_STRINGS_INIT;
+    __attribute__((cleanup(listed_auto))) struct listed listed = {.cap = 0};
     HF_AUTO(hf_snapshots) list = {.items = NULL};
     struct loaded *items;
-    HF_TRY(hf_snapshot_keys(repo, &keys, err));
-    HF_TRY(load_each(repo, &keys, load_manifest, &items, err));
-    enum hf_status status = take_manifests(&keys, items, source, observer, &list, err);
-    free_loaded(items, keys.count);
+    HF_TRY(hf_store_list(repo->store, "snapshots/", collect_listed, &listed, err));
+    HF_TRY(load_each(repo, &listed.keys, load_manifest, &items, err));
+    enum hf_status status = take_manifests(&listed, items, source, observer, &list, err);
+    free_loaded(items, listed.keys.count);
     HF_TRY(status);
     if (list.count > 1)
         qsort(list.items, list.count, sizeof *list.items, by_time);

@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         hf_keyset_new(HF_ROLE_WRITER, id, sign_pk, &keys, &err) != HF_OK ||
         hf_keyset_add(keys, &generation, &err) != HF_OK)
         return 0;
-    enum hf_sealed_type type = (enum hf_sealed_type)(data[0] % HF_SEALED_PACK_KEY + 1);
+    enum hf_sealed_type type = (enum hf_sealed_type)(data[0] % HF_SEALED_PIN + 1);
     if (hf_envelope_open(keys, type, NULL, data + 1, size - 1, &out, &err) == HF_OK &&
         out.len != size - 1 - HF_ENVELOPE_OVERHEAD)
         __builtin_trap();

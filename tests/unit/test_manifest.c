@@ -47,6 +47,49 @@ static void manifest_built_comes_back(void **state)
     json_decref(in.properties);
 }
 
+static void manifest_of_a_job_with_tags_comes_back(void **state)
+{
+    (void)state;
+    struct hf_manifest in = sample(), out;
+    struct hf_error err = HF_ERROR_INIT;
+    HF_AUTO(hf_buf) json = HF_BUF_INIT;
+    char job[] = "nightly", first[] = "release", second[] = "v1.2";
+    char *tags[] = {first, second};
+    in.job = job;
+    in.tags = (struct hf_strings){.items = tags, .count = 2};
+    in.leased = 5;
+    in.stored = 7;
+    assert_int_equal(hf_manifest_build(&in, &json, &err), HF_OK);
+    assert_int_equal(hf_manifest_parse(json.data, json.len, &out, &err), HF_OK);
+    assert_string_equal(out.job, "nightly");
+    assert_int_equal(out.tags.count, 2);
+    assert_string_equal(out.tags.items[1], "v1.2");
+    assert_true(out.leased == 5 && out.stored == 7);
+    hf_manifest_done(&out);
+    json_decref(in.properties);
+}
+
+static void manifest_optional_field_of_another_type_is_damage(void **state)
+{
+    static const char *const wrong[] = {
+        "\"job\":1",       "\"job\":\"\"",     "\"tags\":\"x\"", "\"tags\":[1]",
+        "\"tags\":[\"\"]", "\"stored\":\"x\"", "\"stored\":1",   "\"stored\":1,\"leased\":\"x\""};
+    struct hf_manifest in = sample();
+    struct hf_error err = HF_ERROR_INIT;
+    HF_AUTO(hf_buf) json = HF_BUF_INIT;
+    (void)state;
+    assert_int_equal(hf_manifest_build(&in, &json, &err), HF_OK);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        HF_AUTO(hf_buf) text = HF_BUF_INIT;
+        struct hf_manifest out;
+        assert_int_equal(hf_buf_printf(&text, &err, "{%s,%.*s", wrong[i], (int)json.len - 1,
+                                       (const char *)json.data + 1),
+                         HF_OK);
+        assert_int_equal(hf_manifest_parse(text.data, text.len, &out, &err), HF_DAMAGED);
+    }
+    json_decref(in.properties);
+}
+
 static void manifest_without_properties_has_an_empty_object(void **state)
 {
     (void)state;
@@ -147,6 +190,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(manifest_built_comes_back),
         cmocka_unit_test(manifest_without_properties_has_an_empty_object),
+        cmocka_unit_test(manifest_of_a_job_with_tags_comes_back),
+        cmocka_unit_test(manifest_optional_field_of_another_type_is_damage),
         cmocka_unit_test(manifest_build_without_source_is_refused),
         cmocka_unit_test(manifest_parse_wrong_field_is_named),
         cmocka_unit_test(manifest_parse_flipped_bits_are_survived),
