@@ -6,6 +6,7 @@
 #include "agent/cli/args.h"
 #include "agent/cli/help.h"
 #include "agent/commands/run.h"
+#include "agent/daemon/report.h"
 #include "agent/session.h"
 #include "agent/signals.h"
 #include "agent/terminal/output.h"
@@ -124,6 +125,7 @@ static enum hf_status new_output(const struct hf_args *args, struct hf_output **
     struct hf_output_options options = {.json = args->given[HF_OPT_JSON] > 0,
                                         .quiet = args->given[HF_OPT_QUIET] > 0,
                                         .verbose = args->given[HF_OPT_VERBOSE] > 0,
+                                        .reports = getenv(HF_RUN_VARIABLE) != NULL,
                                         .results = stdout,
                                         .messages = stderr,
                                         .events = event_file(args),
@@ -166,6 +168,7 @@ static enum hf_status run_command(const struct hf_args *args, struct hf_output *
     }
     if (status != HF_OK)
         hf_output_error(output, err);
+    hf_output_exit(output, hf_status_exit_code(status));
     return status;
 }
 

@@ -1,7 +1,7 @@
 /*
- * The fork and exec below base/process.h, for it alone: safe in a process of many threads, so that
- * between the two only async-signal-safe calls are made and no memory is touched but the child's
- * own stack.
+ * The fork and exec below base/process.h, for it and for whoever waits for many children at once:
+ * safe in a process of many threads, so that between the two only async-signal-safe calls are made
+ * and no memory is touched but the child's own stack.
  */
 #ifndef HF_BASE_PROCESS_SPAWN_H
 #define HF_BASE_PROCESS_SPAWN_H

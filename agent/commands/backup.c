@@ -1,6 +1,7 @@
 /* holdfast backup */
 #include "storage/repository/backup.h"
 #include "agent/commands/backup_plan.h"
+#include "agent/commands/backup_trigger.h"
 #include "agent/commands/replicate.h"
 #include "agent/commands/run.h"
 #include "agent/config/duration.h"
@@ -217,11 +218,17 @@ static enum hf_status run_copies(struct hf_session *session, const struct hf_bac
 /* Copies are made whatever became of the backups: they also bring what earlier ones could not. */
 enum hf_status hf_run_backup(struct hf_session *session, struct hf_error *err)
 {
+    __attribute__((cleanup(hf_backup_locks_auto))) struct hf_backup_locks locks = {.count = 0};
     __attribute__((cleanup(hf_backup_plan_auto))) struct hf_backup_plan plan = {.count = 0};
     struct hf_error copies = HF_ERROR_INIT;
     enum hf_status status;
+    bool done;
 
     HF_TRY(hf_backup_plan_make(session, &plan, err));
+    status = hf_backup_trigger(session, &done, err);
+    if (done || status != HF_OK)
+        return status;
+    HF_TRY(hf_backup_lock(session, &locks, err));
     status = run_tasks(session, &plan, err);
     if (hf_signals_interrupted() || plan.copy_count == 0)
         return status;

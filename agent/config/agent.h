@@ -3,23 +3,26 @@
 #define HF_AGENT_CONFIG_AGENT_H
 
 #include "agent/config/fields.h"
+#include "base/clock.h"
 
 enum {
     HF_CONFIG_RUNS_MAX = 64,
     HF_CONFIG_RUNS_DEFAULT = 2,
-    HF_CONFIG_STOP_TIMEOUT_MAX = 3600,
-    /* Under the ten seconds after which container engines kill what they were told to stop. */
-    HF_CONFIG_STOP_TIMEOUT_DEFAULT = 8,
-    HF_CONFIG_PRUNE_HOURS_MAX = 24 * 366,
-    HF_CONFIG_PRUNE_HOURS_DEFAULT = 24,
 };
+
+#define HF_CONFIG_STOP_TIMEOUT_MAX (INT64_C(3600) * HF_NS_PER_S)
+/* Under the ten seconds after which container engines kill what they were told to stop. */
+#define HF_CONFIG_STOP_TIMEOUT_DEFAULT (INT64_C(8) * HF_NS_PER_S)
+#define HF_CONFIG_PRUNE_EVERY_MIN (INT64_C(3600) * HF_NS_PER_S)
+#define HF_CONFIG_PRUNE_EVERY_MAX (INT64_C(366) * 86400 * HF_NS_PER_S)
+#define HF_CONFIG_PRUNE_EVERY_DEFAULT (INT64_C(86400) * HF_NS_PER_S)
 
 /* Numbers are 0 where they were not given. */
 struct hf_config_agent {
-    char *state;           /* the state directory, or NULL */
-    unsigned runs;         /* at the same time */
-    unsigned stop_timeout; /* seconds from SIGTERM to SIGKILL of a run */
-    unsigned prune_hours;  /* at least so long from one prune of a repository to the next */
+    char *state;          /* the state directory, or NULL */
+    unsigned runs;        /* at the same time */
+    int64_t stop_timeout; /* from SIGTERM to SIGKILL of a run */
+    int64_t prune_every;  /* at least so long from one prune of a repository to the next */
 };
 
 enum hf_status hf_config_read_agent(const struct hf_fields_file *file, const struct hf_yaml *map,

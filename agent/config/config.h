@@ -96,6 +96,12 @@ struct hf_config {
  * neither is there. Variables come from the environment. */
 enum hf_status hf_config_load(const char *file, struct hf_config **out,
                               struct hf_error *err) HF_WARN_UNUSED;
+/* The same, and keeps the file's text as it was read, for processes that are started later: they
+ * get the descriptor (*out_copy) and its number in HOLDFAST_CONFIG_COPY, and read that instead of
+ * the file, whatever has become of it. HF_CONFIG when there is no file. */
+#define HF_CONFIG_COPY_VARIABLE "HOLDFAST_CONFIG_COPY"
+enum hf_status hf_config_load_copy(const char *file, int *out_copy, struct hf_config **out,
+                                   struct hf_error *err) HF_WARN_UNUSED;
 /* From bytes, for hf_config_load and its tests. name is how errors name the file; relative paths
  * begin in folder. */
 enum hf_status hf_config_parse(const char *name, const char *folder, const void *data, size_t len,

@@ -16,38 +16,87 @@ static const char *from_environment(void *ctx, const char *name)
     return getenv(name);
 }
 
-static enum hf_status load_file(const char *path, struct hf_config **out, struct hf_error *err)
+static enum hf_status parse_text(const char *path, const struct hf_buf *text,
+                                 struct hf_config **out, struct hf_error *err)
 {
-    HF_AUTO(hf_buf) text = HF_BUF_INIT;
     HF_AUTO_FREE char *folder = NULL;
     const char *slash = strrchr(path, '/');
-    enum hf_status status;
 
     /* The folder's name, "/" and "." where that is all there is of it. */
     HF_TRY(hf_text_format(&folder, err, "%.*s", slash ? (int)(slash - path) + (slash == path) : 1,
                           slash ? path : "."));
-    if (hf_file_read(path, HF_YAML_BYTES_MAX, &text, err) != HF_OK) {
-        err->status = HF_CONFIG;
-        return hf_error_prefix(err, "configuration");
+    return hf_config_parse(path, folder, text->data, text->len, from_environment, NULL, out, err);
+}
+
+/* The file's text, or what the process that started this one read of it. */
+static enum hf_status read_text(const char *path, struct hf_buf *out, struct hf_error *err)
+{
+    const char *copy = getenv(HF_CONFIG_COPY_VARIABLE);
+    HF_AUTO_FREE char *place = NULL;
+
+    if (copy)
+        HF_TRY(hf_text_format(&place, err, "/proc/self/fd/%.10s", copy));
+    if (hf_file_read(copy ? place : path, HF_YAML_BYTES_MAX, out, err) == HF_OK)
+        return HF_OK;
+    err->status = HF_CONFIG;
+    return hf_error_prefix(err, "configuration");
+}
+
+static void wipe(struct hf_buf *text)
+{
+    if (text->data)
+        explicit_bzero(text->data, text->len);
+    hf_buf_free(text);
+}
+
+static enum hf_status load_file(const char *path, struct hf_config **out, struct hf_error *err)
+{
+    __attribute__((cleanup(wipe))) struct hf_buf text = HF_BUF_INIT;
+
+    HF_TRY(read_text(path, &text, err));
+    return parse_text(path, &text, out, err);
+}
+
+/* file, or the place where it is; NULL: there is none. */
+static const char *find_file(const char *file)
+{
+    static const char *const places[] = {"holdfast.yaml", "/etc/holdfast/holdfast.yaml"};
+
+    for (size_t i = 0; !file && i < sizeof places / sizeof *places; i++) {
+        if (access(places[i], F_OK) == 0)
+            return places[i];
     }
-    status = hf_config_parse(path, folder, text.data, text.len, from_environment, NULL, out, err);
-    if (text.data)
-        explicit_bzero(text.data, text.len);
-    return status;
+    return file;
 }
 
 enum hf_status hf_config_load(const char *file, struct hf_config **out, struct hf_error *err)
 {
-    static const char *const places[] = {"holdfast.yaml", "/etc/holdfast/holdfast.yaml"};
+    const char *path = find_file(file);
 
-    if (file)
-        return load_file(file, out, err);
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        if (access(places[i], F_OK) == 0)
-            return load_file(places[i], out, err);
-    }
+    if (path)
+        return load_file(path, out, err);
     *out = calloc(1, sizeof **out);
     return *out ? HF_OK : hf_error_memory(err);
+}
+
+enum hf_status hf_config_load_copy(const char *file, int *out_copy, struct hf_config **out,
+                                   struct hf_error *err)
+{
+    __attribute__((cleanup(wipe))) struct hf_buf text = HF_BUF_INIT;
+    const char *path = find_file(file);
+    HF_AUTO_FD copy = -1;
+
+    if (!path)
+        return hf_error_set(err, HF_CONFIG,
+                            "there is no configuration file: name one with --config, or write "
+                            "/etc/holdfast/holdfast.yaml");
+    HF_TRY(read_text(path, &text, err));
+    HF_TRY(hf_fd_memory("holdfast-configuration", &copy, err));
+    HF_TRY(hf_fd_write(copy, text.data, text.len, "the configuration's copy", err));
+    HF_TRY(parse_text(path, &text, out, err));
+    *out_copy = copy;
+    copy = -1;
+    return HF_OK;
 }
 
 void hf_config_source_done(struct hf_config_source *source)

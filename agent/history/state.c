@@ -10,9 +10,10 @@ enum hf_status hf_state_folder(const struct hf_config *config, char **out, struc
     const char *said = getenv("HOLDFAST_STATE"), *home = getenv("HOME");
     const char *state = getenv("XDG_STATE_HOME");
 
-    (void)config;
     if (said && *said)
         return hf_text_copy(said, out, err);
+    if (config->agent.state)
+        return hf_text_copy(config->agent.state, out, err);
     if (geteuid() == 0)
         return hf_text_copy(ROOT_FOLDER, out, err);
     if (state && *state == '/') /* others are to be ignored, says the specification */

@@ -264,10 +264,23 @@ void hf_output_text(struct hf_output *output, const char *format, ...)
     va_end(args);
 }
 
+HF_PRINTF(2, 0) static void report_news(struct hf_output *o, const char *format, va_list args)
+{
+    char text[NOTE_MAX];
+
+    (void)vsnprintf(text, sizeof text, format, args);
+    hf_output_event(o, "news", json_pack("{s:s}", "text", text));
+}
+
 void hf_output_news(struct hf_output *output, const char *format, ...)
 {
     va_list args;
 
+    if (output->options.reports) {
+        va_start(args, format);
+        report_news(output, format, args);
+        va_end(args);
+    }
     if (output->options.json || output->options.quiet)
         return;
     va_start(args, format);
@@ -309,6 +322,12 @@ void hf_output_error(struct hf_output *output, const struct hf_error *error)
     (void)fflush(output->options.results);
     write_message(output, "error: ", error->text);
     (void)pthread_mutex_unlock(&output->lock);
+}
+
+void hf_output_exit(struct hf_output *output, int exit_code)
+{
+    if (output->options.reports)
+        hf_output_event(output, "end", json_pack("{s:i}", "exit_code", exit_code));
 }
 
 enum hf_status hf_output_flush(struct hf_output *output, struct hf_error *err)

@@ -20,6 +20,7 @@ struct hf_output_options {
     bool json;
     bool quiet;
     bool verbose;
+    bool reports;   /* with json: to whoever runs this; news are events, too, and there is an end */
     FILE *results;  /* standard output */
     FILE *messages; /* standard error */
     FILE *events;   /* where JSON goes: standard output, or standard error while that is data */
@@ -52,6 +53,9 @@ void hf_output_event(struct hf_output *output, const char *event, json_t *object
 void hf_output_warning(struct hf_output *output, const char *format, ...) HF_PRINTF(2, 3);
 /* "holdfast: error: ..." on standard error, and an event. */
 void hf_output_error(struct hf_output *output, const struct hf_error *error);
+
+/* How the program ends, where it reports (an event "end"). */
+void hf_output_exit(struct hf_output *output, int exit_code);
 
 /* Whether everything written so far has arrived. */
 enum hf_status hf_output_flush(struct hf_output *output, struct hf_error *err) HF_WARN_UNUSED;

@@ -256,6 +256,7 @@ class TestCase(unittest.TestCase):
     def environment(self, env=None):
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "HOLDFAST_", "AWS_"))}
         clean.update(LC_ALL="C.UTF-8", XDG_CACHE_HOME=str(self.base / "cache"),
+                     HOLDFAST_STATE=str(self.base / "state"),
                      ASAN_OPTIONS=f"exitcode={SANITIZER}:detect_leaks=1:abort_on_error=0",
                      LSAN_OPTIONS=f"exitcode={SANITIZER}", UBSAN_OPTIONS="print_stacktrace=1")
         if BUCKET:

@@ -60,13 +60,13 @@ static void parse_cache_is_for_buckets_unless_it_is_said(void **state)
 static void parse_agent_gives_its_settings(void **state)
 {
     HF_AUTO_PTR(hf_config)
-    config = parsed("agent: {state: state, runs: 3, stop_timeout: 30, prune_hours: 12}\n");
+    config = parsed("agent: {state: state, runs: 3, stop_timeout: 30s, prune_every: 12h}\n");
 
     (void)state;
     assert_string_equal(config->agent.state, "/etc/hf/state");
     assert_int_equal(config->agent.runs, 3);
-    assert_int_equal(config->agent.stop_timeout, 30);
-    assert_int_equal(config->agent.prune_hours, 12);
+    assert_int_equal(config->agent.stop_timeout, INT64_C(30000000000));
+    assert_int_equal(config->agent.prune_every, INT64_C(43200000000000));
 }
 
 static void parse_full_file_gives_everything(void **state)
