@@ -190,6 +190,16 @@ static enum hf_status parse_and_run(const struct hf_strings *words, struct hf_ar
     return done ? HF_OK : run_command(args, output, err);
 }
 
+/* In a container that this program made of itself to reach a volume: no command for people. */
+static enum hf_status help_volume(void)
+{
+    struct hf_error err = HF_ERROR_INIT;
+
+    if (hf_volume_helper(STDIN_FILENO, STDOUT_FILENO, &err) != HF_OK)
+        (void)fprintf(stderr, "holdfast: error: %s\n", err.text);
+    return err.status;
+}
+
 int main(int argc, char **argv)
 {
     struct hf_error err = HF_ERROR_INIT;
@@ -202,7 +212,10 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "holdfast: error: %s\n", err.text);
         return hf_status_exit_code(err.status);
     }
-    status = parse_and_run(&words, &args, &err);
+    if (words.count == 1 && strcmp(words.items[0], HF_VOLUME_HELPER) == 0)
+        status = help_volume();
+    else
+        status = parse_and_run(&words, &args, &err);
     hf_args_wipe(&words);
     return hf_status_exit_code(status);
 }

@@ -51,6 +51,7 @@ static const struct hf_field fields[] = {
     FIELD(path, PATH, .min = 0),
     FIELD(docker, TEXT, .min = 0),
     FIELD(docker_socket, PATH, .min = 0),
+    FIELD(helper_image, TEXT, .min = 0),
     FIELD(state_dir, PATH, .min = 0),
     FIELD(pause, TEXTS, .min = 0),
     FIELD(stop, TEXTS, .min = 0),

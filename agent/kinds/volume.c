@@ -93,13 +93,26 @@ static enum hf_status begin_target(const char *name, struct hf_target *out, stru
     return hf_text_copy(name, &out->made.name, err);
 }
 
+/* Which engine it is, and what goes with that. */
+static enum hf_status copy_engine(const struct hf_volume_config *source,
+                                  struct hf_volume_config *out, struct hf_error *err)
+{
+    if (source->docker_socket)
+        HF_TRY(hf_text_copy(source->docker_socket, &out->docker_socket, err));
+    if (source->helper_image)
+        HF_TRY(hf_text_copy(source->helper_image, &out->helper_image, err));
+    return source->state_dir ? hf_text_copy(source->state_dir, &out->state_dir, err) : HF_OK;
+}
+
 static enum hf_status target_docker(const struct hf_config_source *source, const char *volume,
                                     const char *suffix, struct hf_target *out, struct hf_error *err)
 {
     struct hf_volume_config *made = &out->made.as.volume;
 
-    if (source && source->as.volume.docker_socket)
-        HF_TRY(hf_text_copy(source->as.volume.docker_socket, &made->docker_socket, err));
+    if (source)
+        HF_TRY(copy_engine(&source->as.volume, made, err));
+    if (!made->state_dir)
+        HF_TRY(hf_volume_state_dir(&made->state_dir, err));
     return hf_text_format(&made->docker, err, "%s%s", volume, suffix);
 }
 

@@ -6,6 +6,7 @@
 #include "base/pool.h"
 #include "formats/volume/base.h"
 #include "formats/volume/batch.h"
+#include "formats/volume/helper/helper.h"
 #include "formats/volume/links.h"
 #include "formats/volume/owners.h"
 #include "formats/volume/path.h"
@@ -291,8 +292,7 @@ static enum hf_status make_properties(struct capture *capture, json_t **out, str
         hf_vol_owners_json(&capture->users), "groups", hf_vol_owners_json(&capture->groups));
 }
 
-/* All of it, on a volume that is quiet. */
-static enum hf_status capture_directory(const char *path, const struct hf_volume_config *config,
+enum hf_status hf_vol_capture_directory(const char *path, const struct hf_volume_config *config,
                                         const struct hf_sink *sink, const struct hf_work *work,
                                         struct hf_capture_result *out, struct hf_error *err)
 {
@@ -313,14 +313,17 @@ static enum hf_status capture_directory(const char *path, const struct hf_volume
 }
 
 /* Whatever went wrong, containers go on; that they do not is worse than what went wrong before. */
-static enum hf_status capture_quietly(const char *path, const struct hf_volume_config *config,
+static enum hf_status capture_quietly(const struct hf_vol_where *where,
+                                      const struct hf_volume_config *config,
                                       const struct hf_sink *sink, const struct hf_work *work,
                                       struct hf_capture_result *out, struct hf_error *err)
 {
     struct hf_vol_quiet *quiet;
     struct hf_error undoing = HF_ERROR_INIT;
     HF_TRY(hf_vol_quiet_begin(config, work->cancel, &quiet, err));
-    enum hf_status status = capture_directory(path, config, sink, work, out, err);
+    enum hf_status status =
+        where->by_helper ? hf_vol_helper_capture(where, config, sink, work, out, err)
+                         : hf_vol_capture_directory(where->path, config, sink, work, out, err);
     if (hf_vol_quiet_end(quiet, &undoing) == HF_OK)
         return status;
     if (status != HF_OK)
@@ -336,11 +339,11 @@ enum hf_status hf_vol_capture(const void *arg, const struct hf_sink *sink,
                               struct hf_error *err)
 {
     const struct hf_volume_config *config = arg;
-    HF_AUTO_FREE char *path = NULL;
+    HF_AUTO(hf_vol_where) where = {.path = NULL};
     struct hf_error after = HF_ERROR_INIT;
-    HF_TRY(hf_vol_locate(config, work->cancel, &path, err));
+    HF_TRY(hf_vol_locate(config, work->cancel, &where, err));
     HF_TRY(hf_vol_run_command(config, HF_VOL_BEFORE, work->cancel, err));
-    enum hf_status status = capture_quietly(path, config, sink, work, out, err);
+    enum hf_status status = capture_quietly(&where, config, sink, work, out, err);
     /* Not cancelled with the rest: it may be what ends a backup mode. */
     if (hf_vol_run_command(config, HF_VOL_AFTER, NULL, &after) == HF_OK || status != HF_OK)
         return status;

@@ -96,14 +96,14 @@ static enum hf_status make_path(struct hf_buf *out, const char *before, const ch
     return hf_buf_cstr(out, text, err);
 }
 
-enum hf_status hf_docker_volume(struct hf_docker *docker, const char *name, char **out_path,
-                                struct hf_error *err)
+enum hf_status hf_docker_volume(struct hf_docker *docker, const char *name,
+                                struct hf_docker_volume *out, struct hf_error *err)
 {
     HF_AUTO(hf_buf) path = HF_BUF_INIT;
     struct call call = {.method = "GET"};
     HF_TRY(make_path(&path, "/volumes/", name, "", &call.path, err));
     HF_TRY(perform(docker, &call, err));
-    if (hf_docker_parse_volume(docker->answer.data, docker->answer.len, out_path, err) != HF_OK)
+    if (hf_docker_parse_volume(docker->answer.data, docker->answer.len, out, err) != HF_OK)
         return hf_error_prefix(err, "volume %s", name);
     return HF_OK;
 }
@@ -163,6 +163,42 @@ enum hf_status hf_docker_act(struct hf_docker *docker, const char *container,
     return perform(docker, &call, err);
 }
 
+enum hf_status hf_docker_create(struct hf_docker *docker, const char *name, const json_t *container,
+                                struct hf_error *err)
+{
+    HF_AUTO(hf_buf) path = HF_BUF_INIT;
+    HF_AUTO(hf_buf) body = HF_BUF_INIT;
+    struct call call = {.method = "POST"};
+    HF_TRY(hf_json_dump(container, &body, err));
+    HF_TRY(hf_buf_cstr(&body, &call.body, err));
+    HF_TRY(make_path(&path, "/containers/create?name=", name, "", &call.path, err));
+    return perform(docker, &call, err);
+}
+
+enum hf_status hf_docker_remove(struct hf_docker *docker, const char *name, struct hf_error *err)
+{
+    HF_AUTO(hf_buf) path = HF_BUF_INIT;
+    /* 409: it is being removed already. v: with what volumes it has of its own. */
+    struct call call = {.method = "DELETE", .also = 409};
+    HF_TRY(make_path(&path, "/containers/", name, "?force=1&v=1", &call.path, err));
+    struct hf_error why = HF_ERROR_INIT;
+    enum hf_status status = perform(docker, &call, &why);
+    if (status == HF_OK || status == HF_NOT_FOUND)
+        return HF_OK;
+    *err = why;
+    return status;
+}
+
+enum hf_status hf_docker_image(struct hf_docker *docker, const char *container, char **out,
+                               struct hf_error *err)
+{
+    HF_AUTO(hf_buf) path = HF_BUF_INIT;
+    struct call call = {.method = "GET"};
+    HF_TRY(make_path(&path, "/containers/", container, "/json", &call.path, err));
+    HF_TRY(perform(docker, &call, err));
+    return hf_docker_parse_image(docker->answer.data, docker->answer.len, out, err);
+}
+
 static enum hf_status take_output(void *ctx, const void *data, size_t len, struct hf_error *err)
 {
     return hf_docker_frames_feed(ctx, data, len, err);
@@ -206,11 +242,8 @@ static enum hf_status exec_result(struct hf_docker *docker, const char *id,
         return hf_error_set(err, HF_DAMAGED, "docker: a command without an exit code");
     if (json_integer_value(code) == 0)
         return HF_OK;
-    for (size_t i = 0; i < frames->said_len; i++)
-        if ((uint8_t)frames->said[i] < 0x20 || frames->said[i] == 0x7f)
-            frames->said[i] = ' ';
-    return hf_error_set(err, HF_FAILED, "it ended with exit code %d: %.*s",
-                        (int)json_integer_value(code), (int)frames->said_len, frames->said);
+    return hf_error_set(err, HF_FAILED, "it ended with exit code %d: %s",
+                        (int)json_integer_value(code), hf_docker_frames_text(frames));
 }
 
 enum hf_status hf_docker_exec(struct hf_docker *docker, const char *container,

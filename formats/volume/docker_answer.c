@@ -30,21 +30,20 @@ static bool is_mounted_on_use(const json_t *volume)
     return json_object_get(options, "device") || json_object_get(options, "type");
 }
 
-enum hf_status hf_docker_parse_volume(const void *data, size_t len, char **out_path,
+enum hf_status hf_docker_parse_volume(const void *data, size_t len, struct hf_docker_volume *out,
                                       struct hf_error *err)
 {
     HF_AUTO_JSON volume = NULL;
     HF_TRY(parse(data, len, &volume, err));
     const char *path = json_string_value(json_object_get(volume, "Mountpoint"));
     const char *driver = json_string_value(json_object_get(volume, "Driver"));
-    if (!path || path[0] != '/' || !driver)
+    bool local = driver && strcmp(driver, "local") == 0;
+    if (!driver || (local && (!path || path[0] != '/')))
         return hf_error_set(err, HF_DAMAGED, "docker: a volume without a mount point");
-    if (strcmp(driver, "local") != 0 || is_mounted_on_use(volume))
-        return hf_error_set(err, HF_UNSUPPORTED,
-                            "it is mounted only while a container uses it (driver %.60s): back up "
-                            "the mounted directory as a path",
-                            driver);
-    return hf_text_copy(path, out_path, err);
+    HF_TRY(hf_text_copy(path && path[0] == '/' ? path : "/volume", &out->path, err));
+    (void)snprintf(out->driver, sizeof out->driver, "%s", driver);
+    out->on_use = !local || is_mounted_on_use(volume);
+    return HF_OK;
 }
 
 enum hf_status hf_docker_parse_containers(const void *data, size_t len, struct hf_strings *out,
@@ -60,6 +59,8 @@ enum hf_status hf_docker_parse_containers(const void *data, size_t len, struct h
         const char *id = json_string_value(json_object_get(one, "Id"));
         if (!is_id(id))
             return hf_error_set(err, HF_DAMAGED, "docker: a container without an id");
+        if (json_object_get(json_object_get(one, "Labels"), HF_DOCKER_LABEL))
+            continue;
         HF_TRY(hf_strings_add(out, id, err));
     }
     return HF_OK;
@@ -78,6 +79,16 @@ enum hf_status hf_docker_parse_container(const void *data, size_t len,
     out->running = json_is_true(json_object_get(state, "Running"));
     out->paused = json_is_true(json_object_get(state, "Paused"));
     return HF_OK;
+}
+
+enum hf_status hf_docker_parse_image(const void *data, size_t len, char **out, struct hf_error *err)
+{
+    HF_AUTO_JSON container = NULL;
+    HF_TRY(parse(data, len, &container, err));
+    const char *image = json_string_value(json_object_get(container, "Image"));
+    if (!image || !*image)
+        return hf_error_set(err, HF_DAMAGED, "docker: a container without an image");
+    return hf_text_copy(image, out, err);
 }
 
 /* The end is what counts: an error is said last. */
@@ -101,7 +112,10 @@ enum hf_status hf_docker_frames_feed(struct hf_docker_frames *frames, const void
     while (len > 0) {
         if (frames->left > 0) {
             size_t part = len < frames->left ? len : frames->left;
-            keep(frames, at, part);
+            if (frames->take && frames->stream == 1)
+                HF_TRY(frames->take(frames->take_ctx, at, part, err));
+            else
+                keep(frames, at, part);
             frames->left -= (uint32_t)part;
             at += part;
             len -= part;
@@ -115,7 +129,19 @@ enum hf_status hf_docker_frames_feed(struct hf_docker_frames *frames, const void
         if (h[0] > 2 || h[1] || h[2] || h[3])
             return hf_error_set(err, HF_DAMAGED, "docker: output in a form that is not known");
         frames->left = (uint32_t)h[4] << 24 | (uint32_t)h[5] << 16 | (uint32_t)h[6] << 8 | h[7];
+        frames->stream = h[0];
         frames->head_len = 0;
     }
     return HF_OK;
+}
+
+const char *hf_docker_frames_text(struct hf_docker_frames *frames)
+{
+    for (size_t i = 0; i < frames->said_len; i++)
+        if ((uint8_t)frames->said[i] < 0x20 || frames->said[i] == 0x7f)
+            frames->said[i] = ' ';
+    while (frames->said_len > 0 && frames->said[frames->said_len - 1] == ' ')
+        frames->said_len--;
+    frames->said[frames->said_len] = 0;
+    return frames->said;
 }

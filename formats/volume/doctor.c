@@ -1,6 +1,7 @@
 #include "formats/volume/doctor.h"
 
 #include "formats/volume/docker.h"
+#include "formats/volume/helper/helper.h"
 #include "formats/volume/surroundings.h"
 
 #include <errno.h>
@@ -34,17 +35,38 @@ static enum hf_status look_at_containers(const struct hf_volume_config *config,
     return HF_OK;
 }
 
+/* Which image a helper would be made of. */
+static enum hf_status look_at_helper(const struct hf_volume_config *config,
+                                     const struct hf_vol_where *where, json_t *findings,
+                                     struct hf_error *err)
+{
+    HF_AUTO_FREE char *image = NULL;
+    HF_AUTO_FREE char *program = NULL;
+    HF_AUTO_FREE char *text = NULL;
+    struct hf_error why = HF_ERROR_INIT;
+    bool ok = hf_vol_helper_image(config, NULL, &image, &program, &why) == HF_OK;
+    if (ok)
+        HF_TRY(hf_text_format(&text, err, "%s, by a helper container of image %s", where->path,
+                              image));
+    else
+        HF_TRY(hf_text_format(&text, err, "%s: %s", where->path, why.text));
+    return add(findings, "directory", ok, text, err);
+}
+
 static enum hf_status look(const struct hf_volume_config *config, json_t *findings,
                            struct hf_error *err)
 {
-    HF_AUTO_FREE char *path = NULL;
+    HF_AUTO(hf_vol_where) where = {.path = NULL};
     struct hf_error why = HF_ERROR_INIT;
-    if (hf_vol_locate(config, NULL, &path, &why) != HF_OK)
+    if (hf_vol_locate(config, NULL, &where, &why) != HF_OK)
         return add(findings, "directory", false, why.text, err);
-    bool ok = access(path, R_OK | X_OK) == 0;
+    bool ok = where.by_helper || access(where.path, R_OK | X_OK) == 0;
     if (!ok)
-        (void)hf_error_sys(&why, errno, "%s", path);
-    HF_TRY(add(findings, "directory", ok, ok ? path : why.text, err));
+        (void)hf_error_sys(&why, errno, "%s", where.path);
+    if (where.by_helper)
+        HF_TRY(look_at_helper(config, &where, findings, err));
+    else
+        HF_TRY(add(findings, "directory", ok, ok ? where.path : why.text, err));
     HF_TRY(look_at_containers(config, &config->pause, findings, err));
     return look_at_containers(config, &config->stop, findings, err);
 }

@@ -2,10 +2,9 @@
  * Keeping a volume quiet while it is read: containers that are paused or stopped, and always go on
  * afterwards.
  *
- * Before anything is done to a container, a file in the state directory says what will have to be
- * undone; the process holds a lock on it. So when it dies in between, the next one that calls
- * hf_vol_quiet_recover finds a file that nobody holds, and undoes it. Containers that were stopped
- * or paused before are left as they are. One thread at a time.
+ * What has to be undone is written down before it is done (undo.h), so that it is undone also when
+ * the process dies in between. Containers that were stopped or paused before are left as they are.
+ * One thread at a time.
  */
 #ifndef HF_VOLUME_QUIET_H
 #define HF_VOLUME_QUIET_H

@@ -5,6 +5,7 @@
 #include "formats/volume/choice.h"
 #include "formats/volume/docker.h"
 #include "formats/volume/files.h"
+#include "formats/volume/helper/helper.h"
 #include "formats/volume/list.h"
 #include "formats/volume/path.h"
 #include "formats/volume/staging.h"
@@ -15,8 +16,7 @@
 #include <sys/statvfs.h>
 
 struct restore {
-    const struct hf_volume_config *config;
-    char *target; /* the directory; owned */
+    const char *target; /* the directory */
     const struct hf_feed *feed;
     const struct hf_restore_options *options;
     const struct hf_work *work;
@@ -27,7 +27,6 @@ struct restore {
 
 static void restore_done(struct restore *restore)
 {
-    free(restore->target);
     hf_vol_choice_done(&restore->choice);
     hf_vol_staging_done(&restore->staging);
     hf_vol_owners_free(&restore->place.users);
@@ -62,33 +61,12 @@ static enum hf_status map_owners(struct restore *restore, const json_t *properti
                              err);
 }
 
-/* A Docker volume is made if it is missing. Its directory is replaced as any other, beside it in
- * the volume's folder; a container that runs would go on in the old one. */
-static enum hf_status find_target(struct restore *restore, struct hf_error *err)
-{
-    const struct hf_volume_config *config = restore->config;
-    HF_AUTO_PTR(hf_docker) docker = NULL;
-    HF_AUTO(hf_strings) users = HF_STRINGS_INIT;
-    if (!config->docker)
-        return hf_text_copy(restore->options->target ? restore->options->target : config->path,
-                            &restore->target, err);
-    HF_TRY(hf_docker_new(config->docker_socket, restore->work->cancel, &docker, err));
-    HF_TRY(hf_docker_volume_create(docker, config->docker, err));
-    HF_TRY(hf_docker_volume_users(docker, config->docker, &users, err));
-    if (users.count > 0)
-        return hf_error_set(err, HF_BUSY,
-                            "volume %s is used by container %.12s, which runs: stop it first",
-                            config->docker, users.items[0]);
-    return hf_vol_locate(config, restore->work->cancel, &restore->target, err);
-}
-
 static enum hf_status prepare(struct restore *restore, const json_t *properties,
                               struct hf_error *err)
 {
     const struct hf_restore_options *options = restore->options;
     struct hf_vol_place *place = &restore->place;
     HF_TRY(hf_vol_choice_make(restore->feed, &options->patterns, &restore->choice, err));
-    HF_TRY(find_target(restore, err));
     HF_TRY(map_owners(restore, properties, err));
     HF_TRY(hf_vol_notes_new(&place->notes, err));
     place->no_owner = options->no_owner;
@@ -223,11 +201,13 @@ static enum hf_status run(struct restore *restore, const json_t *properties, jso
     return make_report(restore, out_report, err);
 }
 
-enum hf_status hf_vol_restore(const void *config, const json_t *properties,
-                              const struct hf_feed *feed, const struct hf_restore_options *options,
-                              const struct hf_work *work, json_t **out_report, struct hf_error *err)
+enum hf_status hf_vol_restore_directory(const char *target, const json_t *properties,
+                                        const struct hf_feed *feed,
+                                        const struct hf_restore_options *options,
+                                        const struct hf_work *work, json_t **out_report,
+                                        struct hf_error *err)
 {
-    struct restore restore = {.config = config,
+    struct restore restore = {.target = target,
                               .feed = feed,
                               .options = options,
                               .work = work,
@@ -237,4 +217,38 @@ enum hf_status hf_vol_restore(const void *config, const json_t *properties,
         hf_vol_staging_discard(&restore.staging);
     restore_done(&restore);
     return status;
+}
+
+/* A Docker volume is made if it is missing. Its directory is replaced as any other, beside it in
+ * the volume's folder; a container that runs would go on in the old one. */
+static enum hf_status ready_volume(const struct hf_volume_config *config, struct hf_cancel *cancel,
+                                   struct hf_error *err)
+{
+    HF_AUTO_PTR(hf_docker) docker = NULL;
+    HF_AUTO(hf_strings) users = HF_STRINGS_INIT;
+    HF_TRY(hf_docker_new(config->docker_socket, cancel, &docker, err));
+    HF_TRY(hf_docker_volume_create(docker, config->docker, err));
+    HF_TRY(hf_docker_volume_users(docker, config->docker, &users, err));
+    if (users.count > 0)
+        return hf_error_set(err, HF_BUSY,
+                            "volume %s is used by container %.12s, which runs: stop it first",
+                            config->docker, users.items[0]);
+    return HF_OK;
+}
+
+enum hf_status hf_vol_restore(const void *arg, const json_t *properties, const struct hf_feed *feed,
+                              const struct hf_restore_options *options, const struct hf_work *work,
+                              json_t **out_report, struct hf_error *err)
+{
+    const struct hf_volume_config *config = arg;
+    HF_AUTO(hf_vol_where) where = {.path = NULL};
+    if (!config->docker)
+        return hf_vol_restore_directory(options->target ? options->target : config->path,
+                                        properties, feed, options, work, out_report, err);
+    HF_TRY(ready_volume(config, work->cancel, err));
+    HF_TRY(hf_vol_locate(config, work->cancel, &where, err));
+    return where.by_helper ? hf_vol_helper_restore(&where, config, properties, feed, options, work,
+                                                   out_report, err)
+                           : hf_vol_restore_directory(where.path, properties, feed, options, work,
+                                                      out_report, err);
 }

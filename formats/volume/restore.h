@@ -14,6 +14,13 @@ enum hf_status hf_vol_restore(const void *config, const json_t *properties,
                               const struct hf_work *work, json_t **out_report,
                               struct hf_error *err) HF_WARN_UNUSED;
 
+/* The same into a directory. */
+enum hf_status hf_vol_restore_directory(const char *target, const json_t *properties,
+                                        const struct hf_feed *feed,
+                                        const struct hf_restore_options *options,
+                                        const struct hf_work *work, json_t **out_report,
+                                        struct hf_error *err) HF_WARN_UNUSED;
+
 struct hf_vol_choice;
 /* The last round, when all else is there: hard links, then, from the deepest up, what directories
  * have besides what is in them; with compare, these are looked at again. */

@@ -7,8 +7,8 @@
 
 void hf_volume_config_done(struct hf_volume_config *config)
 {
-    char *const texts[] = {config->path, config->docker, config->docker_socket, config->state_dir,
-                           config->commands_in};
+    char *const texts[] = {config->path,         config->docker,    config->docker_socket,
+                           config->helper_image, config->state_dir, config->commands_in};
     struct hf_strings *const lists[] = {&config->exclude, &config->include, &config->pause,
                                         &config->stop,    &config->before,  &config->after};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)

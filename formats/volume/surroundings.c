@@ -3,28 +3,27 @@
 #include "base/process.h"
 #include "formats/volume/docker.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
+void hf_vol_where_auto(struct hf_vol_where *where)
+{
+    free(where->path);
+}
+
 enum hf_status hf_vol_locate(const struct hf_volume_config *config, struct hf_cancel *cancel,
-                             char **out, struct hf_error *err)
+                             struct hf_vol_where *out, struct hf_error *err)
 {
     HF_AUTO_PTR(hf_docker) docker = NULL;
-    HF_AUTO_FREE char *path = NULL;
+    struct hf_docker_volume volume = {.path = NULL};
     struct stat st;
     if (!config->docker)
-        return hf_text_copy(config->path, out, err);
+        return hf_text_copy(config->path, &out->path, err);
     HF_TRY(hf_docker_new(config->docker_socket, cancel, &docker, err));
-    HF_TRY(hf_docker_volume(docker, config->docker, &path, err));
-    if (stat(path, &st) != 0)
-        return hf_error_set(err, HF_MISSING,
-                            "volume %s is in %s, which cannot be reached from here (errno %d): run "
-                            "holdfast on the engine's host, as root, or mount that directory into "
-                            "the container that holdfast runs in",
-                            config->docker, path, errno);
-    *out = path;
-    path = NULL;
+    HF_TRY(hf_docker_volume(docker, config->docker, &volume, err));
+    out->path = volume.path;
+    out->on_use = volume.on_use;
+    out->by_helper = volume.on_use || stat(volume.path, &st) != 0;
     return HF_OK;
 }
 

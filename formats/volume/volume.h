@@ -26,6 +26,8 @@ struct hf_volume_config {
     char *path;          /* of the directory; NULL: docker's */
     char *docker;        /* or the name of a Docker volume; NULL: path */
     char *docker_socket; /* of the engine; NULL: /var/run/docker.sock */
+    char *helper_image;  /* with holdfast in it, to reach what this process cannot see; NULL: the
+                            image that it runs in itself */
     char *state_dir;     /* where is kept what has to be undone (quiet.h) */
     /* Containers to pause or to stop (not both) while the volume is read: names or ids, or "all"
      * that have the Docker volume mounted. */
@@ -44,10 +46,15 @@ struct hf_volume_config {
 
 void hf_volume_config_done(struct hf_volume_config *config);
 
-/* Lets containers go on that a backup left paused or stopped when it was killed, if there are. For
- * the start of a program that makes backups. */
+/* Lets containers go on that a backup left paused or stopped when it was killed, and removes helper
+ * containers that it left, if there are. For the start of a program that makes backups. */
 enum hf_status hf_volume_recover(const char *state_dir, const struct hf_observer *observer,
                                  struct hf_error *err) HF_WARN_UNUSED;
+
+/* The other end of a helper container (helper/helper.h): does what it is told on in, says on out
+ * what comes of it. The program runs it when this is its only argument. */
+#define HF_VOLUME_HELPER "volume-helper"
+enum hf_status hf_volume_helper(int in, int out, struct hf_error *err) HF_WARN_UNUSED;
 
 extern const struct hf_source_kind hf_volume_source;
 

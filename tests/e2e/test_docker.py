@@ -17,7 +17,9 @@ from harness import BUSY, FAILED, TestCase, run
 ENGINE = harness.TOP / "tests/servers/docker"
 
 
-class Docker(TestCase):
+class Engine(TestCase):
+    """Has a Docker Engine of its own, with a volume and a container that uses it."""
+
     SERVERS = {}
 
     @classmethod
@@ -69,6 +71,9 @@ class Docker(TestCase):
         folder = self.folder / "state"
         return os.listdir(folder) if folder.exists() else []
 
+
+class Docker(Engine):
+
     def test_volume_by_name_and_back_into_a_new_one(self):
         trees.zoo(self.data() / "zoo")
         self.config()
@@ -86,6 +91,49 @@ class Docker(TestCase):
         self.assertEqual(1, len(list(self.data("fresh").parent.glob("_data.before-*/mine"))))
         self.container("again", "[ -e /volume/zoo/text ] && sleep 100", volume="fresh")
         self.assertEqual("running", self.state("again"))
+
+    def database(self, volume):
+        """A container with a PostgreSQL server on the volume, once it answers."""
+        self.docker("run", "-d", "--network", "none", "--name", "db", "--stop-signal", "SIGINT",
+                    "-v", f"{volume}:/data", "postgres")
+        self.addCleanup(self.docker, "rm", "-f", "db", check=False)
+        self.answers()
+
+    def answers(self):
+        while self.sql("SELECT 1", check=False) != "1":
+            self.assertEqual("running", self.state("db"), self.docker("logs", "db"))
+
+    def sql(self, text, check=True):
+        return self.docker("exec", "db", "psql", "-h", "/tmp", "-d", "postgres", "-XAtqc", text, check=check)
+
+    def test_database_in_a_container_starts_on_a_restored_volume(self):
+        made = run([ENGINE, "postgres", self.engine], check=False, timeout=120)
+        if made.returncode == 77:
+            self.skipTest(made.stderr)
+        self.assertEqual(0, made.returncode, made.stderr)
+        self.docker("rm", "-f", "app")
+        self.docker("volume", "rm", "data")
+        self.docker("volume", "create", "pgdata")
+        self.addCleanup(self.docker, "volume", "rm", "-f", "pgdata", check=False)
+        self.database("pgdata")
+        self.sql("CREATE TABLE t AS SELECT i, md5(i::text) m FROM generate_series(1, 20000) i; CREATE INDEX ON t(m)")
+        rows = "SELECT count(*), md5(string_agg(m, ',' ORDER BY i)) FROM t"
+        before = self.sql(rows)
+        self.config(docker="pgdata")
+        self.run_hf("backup", expect=FAILED, says="have the server stopped")
+        self.config(docker="pgdata", stop=["all"])
+        self.run_hf("backup")
+        self.answers()
+        self.sql("DROP TABLE t")
+        self.docker("rm", "-f", "db")
+        self.docker("volume", "rm", "pgdata")
+        self.run_hf("restore", "vol@latest", "--to", "docker:pgdata", says="compared and equal")
+        self.database("pgdata")
+        self.assertEqual(before, self.sql(rows))
+        self.assertIn("database system was shut down at", self.docker_logs("db"))
+
+    def docker_logs(self, name):
+        return run(["docker", "--host", f"unix://{self.socket}", "logs", name]).stderr
 
     def test_no_such_volume_or_engine(self):
         self.config(docker="nothing")

@@ -22,13 +22,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct hf_error err = HF_ERROR_INIT;
     HF_AUTO(hf_strings) ids = HF_STRINGS_INIT;
-    HF_AUTO_FREE char *path = NULL;
+    struct hf_docker_volume volume = {.path = NULL};
     struct hf_docker_container container;
     if (size == 0)
         return 0;
     switch (*data % 4) {
     case 0:
-        (void)!hf_docker_parse_volume(data + 1, size - 1, &path, &err);
+        (void)!hf_docker_parse_volume(data + 1, size - 1, &volume, &err);
+        free(volume.path);
         break;
     case 1:
         (void)!hf_docker_parse_containers(data + 1, size - 1, &ids, &err);
