@@ -119,6 +119,44 @@ static FILE *event_file(const struct hf_args *args)
     return data ? stderr : stdout;
 }
 
+/* What was said, by --log-format or HOLDFAST_LOG_FORMAT, or what fits: lines for a program where a
+ * service has no terminal. */
+static enum hf_status choose_log_format(const struct hf_args *args, bool terminal, bool *out_json,
+                                        struct hf_error *err)
+{
+    const char *said = hf_args_value(args, HF_OPT_LOG_FORMAT);
+    const char *variable = getenv("HOLDFAST_LOG_FORMAT");
+    const char *format = said ? said : variable && *variable ? variable : "auto";
+
+    if (strcmp(format, "auto") != 0 && strcmp(format, "text") != 0 && strcmp(format, "json") != 0)
+        return hf_error_set(err, HF_USAGE, "%s takes auto, text or json, not \"%.40s\"",
+                            said ? "option --log-format" : "HOLDFAST_LOG_FORMAT", format);
+    *out_json = strcmp(format, "json") == 0 || (strcmp(format, "auto") == 0 && !terminal &&
+                                                args->command && args->command->service);
+    return HF_OK;
+}
+
+static enum hf_status choose_log_level(const struct hf_args *args, enum hf_log_level *out,
+                                       struct hf_error *err)
+{
+    const char *said = hf_args_value(args, HF_OPT_LOG_LEVEL);
+    bool quiet = args->given[HF_OPT_QUIET] > 0, verbose = args->given[HF_OPT_VERBOSE] > 0;
+
+    *out = quiet ? HF_LOG_WARNING : verbose ? HF_LOG_DEBUG : HF_LOG_INFO;
+    if (!said)
+        return HF_OK;
+    if (quiet || verbose)
+        return hf_error_set(err, HF_USAGE, "--log-level cannot be given together with --%s",
+                            quiet ? "quiet" : "verbose");
+    if (!hf_log_level_parse(said, out))
+        return hf_error_set(err, HF_USAGE,
+                            "option --log-level takes error, warning, info or debug, not "
+                            "\"%.40s\"",
+                            said);
+    return HF_OK;
+}
+
+/* There is one, too, when how it was to be is a usage error. */
 static enum hf_status new_output(const struct hf_args *args, struct hf_output **out,
                                  struct hf_error *err)
 {
@@ -129,9 +167,18 @@ static enum hf_status new_output(const struct hf_args *args, struct hf_output **
                                         .results = stdout,
                                         .messages = stderr,
                                         .events = event_file(args),
-                                        .terminal = is_terminal()};
+                                        .terminal = is_terminal(),
+                                        .level = HF_LOG_INFO};
+    struct hf_error usage = HF_ERROR_INIT;
 
-    return hf_output_new(&options, out, err);
+    if (choose_log_level(args, &options.level, &usage) == HF_OK)
+        (void)(choose_log_format(args, isatty(STDERR_FILENO), &options.log_json, &usage) == HF_OK);
+    options.verbose = options.level == HF_LOG_DEBUG;
+    options.terminal = options.terminal && !options.log_json;
+    HF_TRY(hf_output_new(&options, out, err));
+    if (usage.status != HF_OK)
+        *err = usage;
+    return usage.status;
 }
 
 static enum hf_status run(const struct hf_args *args, struct hf_output *output,
@@ -141,7 +188,12 @@ static enum hf_status run(const struct hf_args *args, struct hf_output *output,
     enum hf_status status = hf_session_begin(args, output, &session, err);
 
     if (status == HF_OK)
+        status = hf_recorder_new(args, session.config, output, &session.recorder, err);
+    if (status == HF_OK) {
         status = hf_run_find(args->id)(&session, err);
+        hf_recorder_end(session.recorder, err);
+    }
+    hf_recorder_free(session.recorder);
     hf_session_end(&session);
     return status;
 }
@@ -176,11 +228,16 @@ static enum hf_status parse_and_run(const struct hf_strings *words, struct hf_ar
                                     struct hf_error *err)
 {
     HF_AUTO_PTR(hf_output) output = NULL;
+    struct hf_error how = HF_ERROR_INIT;
     bool usage = hf_args_parse(words, args, err) != HF_OK;
     bool done = false;
 
-    if (new_output(args, &output, err) != HF_OK)
-        return err->status;
+    if (new_output(args, &output, &how) != HF_OK && !usage) {
+        usage = true;
+        *err = how;
+    }
+    if (!output)
+        return how.status;
     if (usage || show_text(args, &done, err) != HF_OK) {
         hf_output_error(output, err);
         if (err->status == HF_USAGE)

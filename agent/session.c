@@ -158,6 +158,11 @@ enum hf_status hf_session_cause(struct hf_session *session, struct hf_error *err
     return err->status;
 }
 
+const char *hf_opened_short_name(const struct hf_opened *opened)
+{
+    return opened->title + strlen("repository ");
+}
+
 enum hf_status hf_opened_name(const struct hf_opened *opened, struct hf_error *err)
 {
     bool by_path = strstr(opened->title, opened->place) != NULL;

@@ -7,6 +7,7 @@
 
 #include "agent/cli/args.h"
 #include "agent/config/config.h"
+#include "agent/history/recorder.h"
 #include "agent/terminal/output.h"
 #include "storage/repository/repository.h"
 
@@ -32,6 +33,7 @@ struct hf_session {
     const struct hf_args *args;
     struct hf_config *config;
     struct hf_output *output;
+    struct hf_recorder *recorder;     /* of this run; NULL until the command runs */
     struct hf_cancel *cancel;         /* of the work at hand */
     struct hf_secret *env_passphrase; /* HOLDFAST_PASSPHRASE, or NULL */
     char *env_passphrase_file;        /* HOLDFAST_PASSPHRASE_FILE, or NULL */
@@ -57,6 +59,8 @@ enum hf_status hf_session_cause(struct hf_session *session, struct hf_error *err
 enum hf_status hf_session_add_opened(struct hf_session *session, const char *title,
                                      const char *place, struct hf_opened **out,
                                      struct hf_error *err) HF_WARN_UNUSED;
+/* Its name in the configuration, or its place. Borrowed. */
+const char *hf_opened_short_name(const struct hf_opened *opened);
 /* Puts a repository, or the one at hand, in front of an error that does not name it yet. Returns
  * its status. */
 enum hf_status hf_opened_name(const struct hf_opened *opened, struct hf_error *err);

@@ -54,6 +54,7 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
                      "holdfast backup nightly\n"
                      "holdfast backup postgresql://backup@db/app --repository /srv/backups\n"
                      "holdfast backup /srv/uploads --exclude 'tmp/' --repository /srv/backups",
+         .recorded = true,
          .options = REPOSITORY | PARTS | BIT(HF_OPT_NAME) | BIT(HF_OPT_EXCLUDE_SCHEMA) |
                     BIT(HF_OPT_EXCLUDE_TABLE) | BIT(HF_OPT_EXCLUDE_DATA) | BIT(HF_OPT_BIN_DIR) |
                     BIT(HF_OPT_SPLIT) | BIT(HF_OPT_EXCLUDE) | BIT(HF_OPT_INCLUDE) |
@@ -89,6 +90,7 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
                      "holdfast restore app@latest --to app_orders --table 'public.orders*'\n"
                      "holdfast restore nightly@latest --to same\n"
                      "holdfast restore nightly --to _restored --to cache=redis://new:6379",
+         .recorded = true,
          .options = REPOSITORY | BIT(HF_OPT_FROM) | PARTS | BIT(HF_OPT_MATCH) | BIT(HF_OPT_TO) |
                     BIT(HF_OPT_REPLACE) | BIT(HF_OPT_NO_OWNER) | BIT(HF_OPT_NO_ACL) |
                     BIT(HF_OPT_NO_COMPARE) | BIT(HF_OPT_PATH) | BIT(HF_OPT_NUMERIC_OWNER) |
@@ -134,6 +136,7 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
                   "name. Exits with 3 when something is damaged and not put back.",
          .examples = "holdfast check --read-data=10%\n"
                      "holdfast check --repository local --repair --read-data --from offsite",
+         .recorded = true,
          .options = REPOSITORY | BIT(HF_OPT_FROM) | BIT(HF_OPT_READ_DATA) | BIT(HF_OPT_REPAIR) |
                     BIT(HF_OPT_NO_KEY)},
     [HF_COMMAND_EXPORT] =
@@ -171,6 +174,7 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
                   "damaged in FROM; all others were.",
          .examples = "holdfast copy local offsite\n"
                      "holdfast copy local /mnt/usb/holdfast app@latest",
+         .recorded = true,
          .options = CREDENTIAL | BIT(HF_OPT_MEMORY) | BIT(HF_OPT_THREADS),
          .min_operands = 2,
          .max_operands = HF_OPERANDS_MAX},
@@ -242,6 +246,21 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
                                     "with 4 if something is missing.",
                            .options = REPOSITORY,
                            .max_operands = HF_OPERANDS_MAX},
+    [HF_COMMAND_HISTORY] =
+        {.name = "history",
+         .operands = "[JOB|SOURCE|RUN]",
+         .summary = "Show what ran, and how it ended",
+         .about =
+             "Lists the runs of this machine, newest first: backups, restores, checks, drills, "
+             "prunes and copies, by hand or by the agent. Of one run, named by its id or the "
+             "beginning of it, shows the parts, the steps, the warnings and the error.\n\n"
+             "The history is in the state directory, not in a repository; it is not needed "
+             "to restore. A run that was killed is shown as that.",
+         .examples = "holdfast history nightly --since 7d\n"
+                     "holdfast history --failed\n"
+                     "holdfast history 4f21c0de",
+         .options = BIT(HF_OPT_LIMIT) | BIT(HF_OPT_FAILED) | BIT(HF_OPT_SINCE),
+         .max_operands = 1},
     [HF_COMMAND_VERSION] = {.name = "version",
                             .operands = "",
                             .summary = "Show the version",

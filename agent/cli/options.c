@@ -2,7 +2,8 @@
 
 #include <assert.h>
 
-static_assert(HF_OPT_COUNT <= 64, "options of a command are bits of a uint64_t");
+static_assert(HF_OPT_COUNT - HF_OPT_REPOSITORY <= 64,
+              "options of a command are bits of a uint64_t");
 
 static const struct hf_option options[HF_OPT_COUNT] = {
     [HF_OPT_CONFIG] = {.name = "config",
@@ -23,6 +24,20 @@ static const struct hf_option options[HF_OPT_COUNT] = {
                         .letter = 'v',
                         .group = HF_GROUP_COMMON,
                         .help = "Say more of what is done"},
+    [HF_OPT_LOG_LEVEL] = {.name = "log-level",
+                          .takes = HF_TAKES_ONE,
+                          .group = HF_GROUP_COMMON,
+                          .value = "LEVEL",
+                          .help = "What is logged to standard error: error, warning (as with "
+                                  "--quiet), info, or debug (as with --verbose)",
+                          .words = "error warning info debug"},
+    [HF_OPT_LOG_FORMAT] = {.name = "log-format",
+                           .takes = HF_TAKES_ONE,
+                           .group = HF_GROUP_COMMON,
+                           .value = "FORMAT",
+                           .help = "Log lines as text, as json, or auto: as json where the agent "
+                                   "has no terminal (default: HOLDFAST_LOG_FORMAT, then auto)",
+                           .words = "auto text json"},
     [HF_OPT_HELP] = {.name = "help",
                      .letter = 'h',
                      .group = HF_GROUP_COMMON,
@@ -268,6 +283,20 @@ static const struct hf_option options[HF_OPT_COUNT] = {
                        .value = "FILE",
                        .help = "Write to a new file instead of standard output",
                        .completes = HF_COMPLETES_FILE},
+
+    [HF_OPT_LIMIT] = {.name = "limit",
+                      .takes = HF_TAKES_ONE,
+                      .group = HF_GROUP_COMMAND,
+                      .value = "N",
+                      .help = "The newest N (default: 50)"},
+    [HF_OPT_FAILED] = {.name = "failed",
+                       .group = HF_GROUP_COMMAND,
+                       .help = "Only runs that did not end well"},
+    [HF_OPT_SINCE] = {.name = "since",
+                      .takes = HF_TAKES_ONE,
+                      .group = HF_GROUP_COMMAND,
+                      .value = "TIME|SPAN",
+                      .help = "Only runs that began since then: 2026-11-21, or 7d"},
 };
 
 const struct hf_option *hf_option(enum hf_option_id id)

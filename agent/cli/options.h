@@ -16,9 +16,11 @@ enum hf_option_id {
     HF_OPT_JSON,
     HF_OPT_QUIET,
     HF_OPT_VERBOSE,
+    HF_OPT_LOG_LEVEL,
+    HF_OPT_LOG_FORMAT,
     HF_OPT_HELP,
     HF_OPT_VERSION,
-    HF_OPT_GENERATE,
+    HF_OPT_GENERATE, /* the last that is common to all */
     HF_OPT_REPOSITORY,
     HF_OPT_PASSPHRASE_FILE,
     HF_OPT_PASSPHRASE_COMMAND,
@@ -64,6 +66,9 @@ enum hf_option_id {
     HF_OPT_NEW_PASSPHRASE_FILE,
     HF_OPT_RECIPIENT,
     HF_OPT_OUTPUT,
+    HF_OPT_LIMIT,
+    HF_OPT_FAILED,
+    HF_OPT_SINCE,
     HF_OPT_COUNT
 };
 
@@ -113,6 +118,7 @@ enum hf_command_id {
     HF_COMMAND_KEY_IDENTITY,
     HF_COMMAND_CONFIG_CHECK,
     HF_COMMAND_DOCTOR,
+    HF_COMMAND_HISTORY,
     HF_COMMAND_VERSION,
     HF_COMMAND_HELP,
     HF_COMMAND_COUNT
@@ -129,9 +135,13 @@ struct hf_command {
     uint64_t options;     /* HF_OPTION_BIT of each, without the common ones */
     uint64_t required;    /* of these, what must be given */
     unsigned min_operands, max_operands;
+    bool recorded; /* its runs are in the history */
+    bool service;  /* runs for years, for programs to watch: it logs JSON unless on a terminal */
 };
 
-#define HF_OPTION_BIT(id) (UINT64_C(1) << (id))
+/* 0 of an option that is common to all. */
+#define HF_OPTION_BIT(id)                                                                          \
+    ((id) < HF_OPT_REPOSITORY ? 0 : UINT64_C(1) << ((unsigned)(id)-HF_OPT_REPOSITORY))
 
 /* Both are complete: every id has its entry. */
 const struct hf_option *hf_option(enum hf_option_id id);

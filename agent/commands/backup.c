@@ -145,6 +145,18 @@ static enum hf_status run_task(struct hf_session *session, const struct hf_backu
     return HF_OK;
 }
 
+static enum hf_status record_task(struct hf_session *session, const struct hf_backup_task *task,
+                                  const char *run, struct hf_error *err)
+{
+    enum hf_status status;
+
+    hf_recorder_part(session->recorder, "backup", task->source->name,
+                     task->chosen.name ? task->chosen.name : task->chosen.place);
+    status = run_task(session, task, run, err);
+    hf_recorder_part_end(session->recorder, err);
+    return status;
+}
+
 /* One source that fails does not keep the others from being backed up; an interrupt does. */
 static enum hf_status run_tasks(struct hf_session *session, const struct hf_backup_plan *plan,
                                 struct hf_error *err)
@@ -156,7 +168,8 @@ static enum hf_status run_tasks(struct hf_session *session, const struct hf_back
     for (size_t i = 0; i < plan->count; i++) {
         struct hf_error one = HF_ERROR_INIT;
 
-        if (run_task(session, &plan->tasks[i], plan->run, &one) == HF_OK)
+        if (record_task(session, &plan->tasks[i], hf_recorder_run(session->recorder), &one) ==
+            HF_OK)
             continue;
         if (plan->count == 1 || hf_signals_interrupted()) {
             *err = one;
@@ -226,8 +239,10 @@ enum hf_status hf_run_backup(struct hf_session *session, struct hf_error *err)
 
     HF_TRY(hf_backup_plan_make(session, &plan, err));
     status = hf_backup_trigger(session, &done, err);
-    if (done || status != HF_OK)
+    if (done || status != HF_OK) {
+        hf_recorder_pass(session->recorder);
         return status;
+    }
     HF_TRY(hf_backup_lock(session, &locks, err));
     status = run_tasks(session, &plan, err);
     if (hf_signals_interrupted() || plan.copy_count == 0)

@@ -1,10 +1,7 @@
 #include "agent/commands/backup_plan.h"
 
 #include "agent/cli/names.h"
-#include "agent/daemon/report.h"
 #include "agent/kinds/kind.h"
-#include "base/buffer.h"
-#include "base/random.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -201,25 +198,12 @@ static enum hf_status check_names(const struct hf_backup_plan *plan, struct hf_e
     return HF_OK;
 }
 
-/* The agent says which run it is; otherwise it gets a name here. */
-static void name_run(char out[2 * HF_RUN_ID_BYTES + 1])
-{
-    const char *said = getenv(HF_RUN_VARIABLE);
-    uint8_t id[HF_RUN_ID_BYTES];
-
-    if (said && hf_unhex(id, sizeof id, said))
-        hf_hex(out, id, sizeof id);
-    else
-        hf_random_hex(out, HF_RUN_ID_BYTES);
-}
-
 enum hf_status hf_backup_plan_make(struct hf_session *session, struct hf_backup_plan *out,
                                    struct hf_error *err)
 {
     const struct hf_strings *operands = &session->args->operands;
 
     *out = (struct hf_backup_plan){.count = 0};
-    name_run(out->run);
     out->urls = calloc(operands->count + 1, sizeof *out->urls);
     if (!out->urls)
         return hf_error_memory(err);

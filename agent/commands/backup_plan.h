@@ -7,8 +7,6 @@
 
 #include "agent/repositories/choose.h"
 
-enum { HF_RUN_ID_BYTES = 16 };
-
 struct hf_backup_task {
     struct hf_config_source *source; /* of the configuration, or of the plan */
     const char *repository;          /* the job's, or NULL */
@@ -29,7 +27,6 @@ struct hf_backup_plan {
     size_t copy_count;
     struct hf_config_source *urls; /* sources made of URLs */
     size_t url_count;
-    char run[2 * HF_RUN_ID_BYTES + 1]; /* names this run, in all its snapshots */
 };
 
 /* From the operands: jobs, sources, URLs; without any all jobs, or all sources. With --repository

@@ -108,6 +108,7 @@ enum hf_status hf_run_check(struct hf_session *session, struct hf_error *err)
     HF_TRY(check_options(session, &options, err));
     HF_TRY(open_for_check(session, no_key, err));
     options.from = session->from ? session->from->repo : NULL;
+    hf_recorder_part(session->recorder, "check", NULL, hf_opened_short_name(session->at_hand));
     hf_output_begin(session->output, "check");
     status = no_key ? hf_check_store(session->at_hand->store, &options, &found, err)
                     : hf_check_repo(session->at_hand->repo, &options, &found, err);

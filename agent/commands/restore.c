@@ -94,16 +94,20 @@ enum hf_status hf_restore_one(struct hf_session *session, const struct hf_snapsh
     HF_AUTO_JSON report = NULL;
     HF_AUTO_JSON fallback = NULL;
     int64_t start = hf_clock_monotonic();
-    enum hf_status status = run_restore(session, info, kind, target, &report, &fallback, err);
+    enum hf_status status;
 
+    hf_recorder_part(session->recorder, "restore", info->source,
+                     hf_opened_short_name(session->at_hand));
+    status = run_restore(session, info, kind, target, &report, &fallback, err);
     *out_proven = false;
     if (status != HF_OK)
         (void)hf_error_prefix(err, "restore %s", info->source);
-    if (!report)
-        return status;
-    *out_proven = status == HF_OK && record_proof(session, info->id, report);
-    report_outcome(session, info, kind, report, fallback, *out_proven,
-                   hf_clock_monotonic() - start);
+    if (report) {
+        *out_proven = status == HF_OK && record_proof(session, info->id, report);
+        report_outcome(session, info, kind, report, fallback, *out_proven,
+                       hf_clock_monotonic() - start);
+    }
+    hf_recorder_part_end(session->recorder, err);
     return status;
 }
 

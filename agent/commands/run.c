@@ -19,6 +19,7 @@ hf_run_fn *hf_run_find(enum hf_command_id id)
         [HF_COMMAND_KEY_IDENTITY] = hf_run_key_identity,
         [HF_COMMAND_CONFIG_CHECK] = hf_run_config_check,
         [HF_COMMAND_DOCTOR] = hf_run_doctor,
+        [HF_COMMAND_HISTORY] = hf_run_history,
         [HF_COMMAND_VERSION] = hf_run_version,
         [HF_COMMAND_HELP] = NULL,
     };

@@ -25,6 +25,7 @@ hf_run_fn hf_run_key_export;
 hf_run_fn hf_run_key_identity;
 hf_run_fn hf_run_config_check;
 hf_run_fn hf_run_doctor;
+hf_run_fn hf_run_history;
 hf_run_fn hf_run_version;
 
 /* The function of a command; "help" has none, since it needs no session. */

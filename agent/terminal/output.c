@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-enum { LINE_MAX_BYTES = 1024, NOTE_MAX = HF_ERROR_TEXT_MAX, TICK_MS = 250 };
+enum { LINE_MAX_BYTES = 1024, NOTE_MAX = HF_ERROR_TEXT_MAX, TICK_MS = 250, RUN_TEXT = 33 };
 
 struct hf_output {
     struct hf_output_options options;
@@ -23,6 +23,8 @@ struct hf_output {
     bool drawn;         /* a progress line stands on the terminal */
     int64_t last_drawn; /* or last progress event */
     int event_error;    /* errno of an event that got lost */
+    const struct hf_output_listener *listener;
+    char run[RUN_TEXT], job[HF_PROGRESS_LABEL];
 };
 
 static size_t terminal_width(FILE *file)
@@ -93,22 +95,60 @@ static void show_progress(struct hf_output *o, int64_t now)
     o->last_drawn = now;
 }
 
-static void write_message(struct hf_output *o, const char *kind, const char *text)
+static const char *work_of(const struct hf_output *o)
 {
+    return o->working ? o->progress.label : "";
+}
+
+/* A log that cannot be written is nothing to stop for. */
+static void write_log(struct hf_output *o, enum hf_log_level level,
+                      const struct hf_log_about *about, const char *text, const json_t *fields)
+{
+    HF_AUTO(hf_buf) line = HF_BUF_INIT;
+    struct hf_error lost = HF_ERROR_INIT;
+    const struct hf_log_about all = {.run = about->run ? about->run : o->run,
+                                     .job = about->job ? about->job : o->job,
+                                     .source = about->source};
+
+    if (hf_log_line(&line, hf_clock_now(), level, &all, text, fields, &lost) != HF_OK)
+        return;
     clear_line(o);
-    (void)fprintf(o->options.messages, "holdfast: %s%s\n", kind, text);
+    (void)fwrite(line.data, 1, line.len, o->options.messages);
     (void)fflush(o->options.messages);
 }
 
-static void write_step(struct hf_output *o, const char *text)
+static void write_message(struct hf_output *o, enum hf_log_level level, const char *text)
 {
-    const char *label = o->working ? o->progress.label : "";
-
-    if (o->options.quiet)
+    if (level > o->options.level)
         return;
+    if (o->options.log_json) {
+        write_log(o, level, &(struct hf_log_about){.source = work_of(o)}, text, NULL);
+        return;
+    }
+    clear_line(o);
+    (void)fprintf(o->options.messages, "holdfast: %s: %s\n", hf_log_level_name(level), text);
+    (void)fflush(o->options.messages);
+}
+
+static void write_step(struct hf_output *o, enum hf_log_level level, const char *text)
+{
+    const char *label = work_of(o);
+
+    if (o->options.quiet || level > o->options.level)
+        return;
+    if (o->options.log_json) {
+        write_log(o, level, &(struct hf_log_about){.source = label}, text, NULL);
+        return;
+    }
     clear_line(o);
     (void)fprintf(o->options.messages, "%s%s%s\n", label, *label ? ": " : "", text);
     (void)fflush(o->options.messages);
+}
+
+static void tell_listener(struct hf_output *o, enum hf_log_level level, const char *text)
+{
+    if (o->listener)
+        o->listener->said(o->listener->ctx, level, work_of(o), text);
 }
 
 /* On a terminal a step is part of the progress line; a line of its own only with --verbose. */
@@ -119,7 +159,7 @@ static void note_step(struct hf_output *o, const char *text)
     if (o->working && o->options.terminal)
         hf_progress_step(&o->progress, text);
     if (!o->options.terminal || o->options.verbose || !o->working)
-        write_step(o, text);
+        write_step(o, HF_LOG_INFO, text);
     show_progress(o, hf_clock_monotonic());
 }
 
@@ -141,17 +181,19 @@ static void observe_note(void *ctx, enum hf_note_level level, const char *text)
         if (o->options.verbose) {
             note_event(o, "detail", text);
             if (!o->options.json)
-                write_step(o, text);
+                write_step(o, HF_LOG_DEBUG, text);
         }
         break;
     case HF_NOTE_STEP:
+        tell_listener(o, HF_LOG_INFO, text);
         note_event(o, "step", text);
         note_step(o, text);
         break;
     case HF_NOTE_WARNING:
+        tell_listener(o, HF_LOG_WARNING, text);
         if (o->options.json)
             write_event(o, "warning", json_pack("{s:s}", "text", text));
-        write_message(o, "warning: ", text);
+        write_message(o, HF_LOG_WARNING, text);
         break;
     }
     (void)pthread_mutex_unlock(&o->lock);
@@ -216,6 +258,11 @@ bool hf_output_is_json(const struct hf_output *output)
     return output->options.json;
 }
 
+bool hf_output_logs_json(const struct hf_output *output)
+{
+    return output->options.log_json;
+}
+
 const struct hf_observer *hf_output_observer(struct hf_output *output)
 {
     return &output->observer;
@@ -245,12 +292,71 @@ void hf_output_end(struct hf_output *output)
     (void)pthread_mutex_unlock(&output->lock);
 }
 
+void hf_output_listen(struct hf_output *output, const struct hf_output_listener *listener)
+{
+    (void)pthread_mutex_lock(&output->lock);
+    output->listener = listener;
+    (void)pthread_mutex_unlock(&output->lock);
+}
+
+void hf_output_set_run(struct hf_output *output, const char *run, const char *job)
+{
+    (void)pthread_mutex_lock(&output->lock);
+    (void)snprintf(output->run, sizeof output->run, "%s", run);
+    (void)snprintf(output->job, sizeof output->job, "%s", job ? job : "");
+    (void)pthread_mutex_unlock(&output->lock);
+}
+
+static void log_text(struct hf_output *o, enum hf_log_level level, const struct hf_log_about *about,
+                     const char *text)
+{
+    const char *job = about->job ? about->job : "";
+    const char *kind = level <= HF_LOG_WARNING ? hf_log_level_name(level) : "";
+
+    clear_line(o);
+    (void)fprintf(o->options.messages, "%s%s%s%s%s%s\n", *kind ? "holdfast: " : "", kind,
+                  *kind ? ": " : "", job, *job ? ": " : "", text);
+    (void)fflush(o->options.messages);
+}
+
+void hf_output_log(struct hf_output *output, enum hf_log_level level,
+                   const struct hf_log_about *about, json_t *fields, const char *format, ...)
+{
+    char text[NOTE_MAX];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    (void)pthread_mutex_lock(&output->lock);
+    if (level <= output->options.level && output->options.log_json)
+        write_log(output, level, about, text, fields);
+    else if (level <= output->options.level)
+        log_text(output, level, about, text);
+    (void)pthread_mutex_unlock(&output->lock);
+    json_decref(fields);
+}
+
 HF_PRINTF(2, 0) static void write_text(struct hf_output *o, const char *format, va_list args)
 {
     (void)pthread_mutex_lock(&o->lock);
     clear_line(o);
     (void)vfprintf(o->options.results, format, args);
     (void)pthread_mutex_unlock(&o->lock);
+}
+
+/* What came of the work is as much a line of the log as its steps were; not a second time on
+ * standard output, which may be the same place. */
+HF_PRINTF(2, 0) static void log_news(struct hf_output *o, const char *format, va_list args)
+{
+    char text[NOTE_MAX];
+    size_t len;
+
+    (void)vsnprintf(text, sizeof text, format, args);
+    len = strlen(text);
+    if (len > 0 && text[len - 1] == '\n')
+        text[len - 1] = 0;
+    hf_output_log(o, HF_LOG_INFO, &(struct hf_log_about){.run = NULL}, NULL, "%s", text);
 }
 
 void hf_output_text(struct hf_output *output, const char *format, ...)
@@ -284,13 +390,18 @@ void hf_output_news(struct hf_output *output, const char *format, ...)
     if (output->options.json || output->options.quiet)
         return;
     va_start(args, format);
-    write_text(output, format, args);
+    if (output->options.log_json)
+        log_news(output, format, args);
+    else
+        write_text(output, format, args);
     va_end(args);
 }
 
 void hf_output_event(struct hf_output *output, const char *event, json_t *object)
 {
     (void)pthread_mutex_lock(&output->lock);
+    if (output->listener && object)
+        output->listener->result(output->listener->ctx, event, object);
     if (output->options.json)
         write_event(output, event, object);
     else
@@ -312,6 +423,7 @@ void hf_output_warning(struct hf_output *output, const char *format, ...)
 void hf_output_error(struct hf_output *output, const struct hf_error *error)
 {
     (void)pthread_mutex_lock(&output->lock);
+    tell_listener(output, HF_LOG_ERROR, error->text);
     if (output->options.json)
         write_event(output, "error",
                     json_pack("{s:s, s:s, s:i, s:b}", "text", error->text, "status",
@@ -320,7 +432,7 @@ void hf_output_error(struct hf_output *output, const struct hf_error *error)
                               (int)hf_status_retryable(error->status)));
     /* What was said before comes first, also where both go to one place. */
     (void)fflush(output->options.results);
-    write_message(output, "error: ", error->text);
+    write_message(output, HF_LOG_ERROR, error->text);
     (void)pthread_mutex_unlock(&output->lock);
 }
 

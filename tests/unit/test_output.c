@@ -20,8 +20,13 @@ struct fixture {
 
 static void begin(struct fixture *f, bool json, bool quiet, bool verbose, bool terminal)
 {
-    struct hf_output_options options = {
-        .json = json, .quiet = quiet, .verbose = verbose, .terminal = terminal};
+    struct hf_output_options options = {.json = json,
+                                        .quiet = quiet,
+                                        .verbose = verbose,
+                                        .terminal = terminal,
+                                        .level = verbose ? HF_LOG_DEBUG
+                                                 : quiet ? HF_LOG_WARNING
+                                                         : HF_LOG_INFO};
     struct hf_error err = HF_ERROR_INIT;
 
     *f = (struct fixture){.output = NULL};
