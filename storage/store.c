@@ -57,7 +57,7 @@ enum hf_store_kind hf_store_kind(const char *key)
 {
     if (strncmp(key, "packs/", 6) == 0)
         return HF_STORE_BULK;
-    static const char *const passing[] = {"leases/", "init/", "tmp/"};
+    static const char *const passing[] = {"leases/", "marks/", "init/", "tmp/"};
     for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
         if (strncmp(key, passing[i], strlen(passing[i])) == 0)
             return HF_STORE_PASSING;

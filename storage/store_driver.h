@@ -45,7 +45,7 @@ enum hf_status hf_store_setup(struct hf_store *store, const struct hf_store_driv
 /* What an object is for, as the first part of its key says: a store may treat kinds differently. */
 enum hf_store_kind {
     HF_STORE_BULK,    /* packs/: large, many, named by the SHA-256 of their bytes (last part) */
-    HF_STORE_PASSING, /* leases/, init/, tmp/: replaced and removed all the time */
+    HF_STORE_PASSING, /* leases/, marks/, init/, tmp/: replaced and removed all the time */
     HF_STORE_RECORD,  /* everything else */
 };
 enum hf_store_kind hf_store_kind(const char *key);

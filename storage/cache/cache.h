@@ -1,7 +1,8 @@
 /*
  * A store around another one that keeps copies of small objects in a folder of this machine, so
- * that they are asked for once: index objects, manifests and proofs, which never change under their
- * names. They are kept as they are in the store: sealed. Everything else passes through.
+ * that they are asked for once: index objects, manifests, proofs and marks, which never change
+ * under their names. They are kept as they are in the store: sealed. Everything else passes
+ * through.
  *
  *   FOLDER/<the repository's name>/<key, '/' written ','>  the object, then the SHA-256 (32 bytes)
  *                                                          of key, NUL, object

@@ -32,7 +32,7 @@ static const char tag[] = "Signature: 8a477f597d28d172789f06886806bc55\n"
 static const struct kind {
     const char *prefix;
     size_t hash;
-} kinds[] = {{"index/", 32}, {"snapshots/", 16}, {"proofs/", 0}};
+} kinds[] = {{"index/", 32}, {"snapshots/", 16}, {"proofs/", 0}, {"marks/", 32}};
 
 static const struct kind *kind_of(const char *key)
 {

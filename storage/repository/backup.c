@@ -81,8 +81,7 @@ void hf_backup_abort(struct hf_backup *backup)
     free(backup);
 }
 
-static enum hf_status take_lease(struct hf_backup *backup, const struct hf_observer *observer,
-                                 struct hf_error *err)
+enum hf_status hf_backup_take_lease(struct hf_backup *backup, struct hf_error *err)
 {
     char purpose[HF_LEASE_PURPOSE_MAX];
     (void)snprintf(purpose, sizeof purpose, "backup %s", backup->source);
@@ -91,7 +90,7 @@ static enum hf_status take_lease(struct hf_backup *backup, const struct hf_obser
     struct hf_lease_options options = {
         .mode = HF_LEASE_SHARED,
         .purpose = purpose,
-        .observer = observer,
+        .observer = backup->observer,
     };
     HF_TRY(hf_lease_take(backup->repo, &options, &backup->lease, err));
     backup->leased = hf_lease_reckon(backup->lease);
@@ -225,7 +224,7 @@ enum hf_status hf_backup_begin(struct hf_repo *repo, const struct hf_backup_opti
     HF_AUTO_PTR(hf_backup) backup = NULL;
     HF_TRY(new_backup(repo, options, &backup, err));
     hf_backup_sink_init(backup);
-    HF_TRY(take_lease(backup, options->observer, err));
+    HF_TRY(hf_backup_take_lease(backup, err));
     HF_TRY(load_index(backup, err));
     HF_TRY(plan_again(backup, options, err));
     HF_TRY(make_pipeline(backup, err));

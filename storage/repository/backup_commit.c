@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "storage/repository/catalog.h"
 #include "storage/repository/manifest.h"
+#include "storage/repository/marks.h"
 #include "storage/repository/protect.h"
 #include "storage/repository/repository_internal.h"
 
@@ -116,36 +117,79 @@ static enum hf_status settle(struct hf_backup *backup, struct hf_error *err)
     return HF_OK;
 }
 
-/*
- * The lease was lost: somebody may have taken the repository for himself and removed packs that no
- * snapshot needed. Everything this snapshot needs has to be there still.
- */
-static enum hf_status check_packs(struct hf_backup *backup, struct hf_error *err)
+/* Is a pack that this snapshot needs still there, and nobody about to remove it? */
+static enum hf_status check_pack(const struct hf_backup *backup, const struct hf_marks *marks,
+                                 const struct hf_index_pack *pack, struct hf_error *err)
+{
+    char name[HF_PACK_NAME];
+    struct hf_store_stat stat;
+    hf_pack_name(&pack->id, name);
+    if (hf_marks_find(marks, &pack->id, NULL))
+        return hf_error_set(err, HF_BUSY,
+                            "%s was marked to be removed while the lease of this backup had run "
+                            "out: run it again",
+                            name);
+    enum hf_status status = hf_store_stat(backup->repo->store, name, &stat, err);
+    if (status == HF_NOT_FOUND || (status == HF_OK && stat.size != pack->size))
+        return hf_error_set(err, HF_BUSY,
+                            "%s was removed while the lease of this backup had run out: "
+                            "run it again",
+                            name);
+    return status;
+}
+
+static enum hf_status check_packs(struct hf_backup *backup, const struct hf_marks *marks,
+                                  struct hf_error *err)
 {
     const struct hf_index_pack *pack;
-    for (size_t i = 0; (pack = hf_index_pack(backup->index, i)) != NULL; i++) {
-        char name[HF_PACK_NAME];
-        struct hf_store_stat stat;
-        if (i < backup->old_packs && !atomic_load(&backup->used[i]))
-            continue;
-        hf_pack_name(&pack->id, name);
-        enum hf_status status = hf_store_stat(backup->repo->store, name, &stat, err);
-        if (status == HF_NOT_FOUND || (status == HF_OK && stat.size != pack->size))
-            return hf_error_set(err, HF_BUSY,
-                                "%s was removed while the lease of this backup had run out: "
-                                "run it again",
-                                name);
-        HF_TRY(status);
-    }
+    for (size_t i = 0; (pack = hf_index_pack(backup->index, i)) != NULL; i++)
+        if (i >= backup->old_packs || atomic_load(&backup->used[i]))
+            HF_TRY(check_pack(backup, marks, pack, err));
     return HF_OK;
+}
+
+/*
+ * The lease was lost: somebody may have taken the repository for himself and removed packs that no
+ * snapshot needed. With a new lease nobody does from here on, but for one who was about to; and he
+ * has marked what he removes.
+ */
+static enum hf_status begin_anew(struct hf_backup *backup, struct hf_error *err)
+{
+    struct hf_marks marks;
+    hf_lease_release(backup->lease);
+    backup->lease = NULL;
+    HF_TRY(hf_backup_take_lease(backup, err));
+    hf_marks_init(&marks);
+    enum hf_status status = hf_marks_load(&marks, backup->repo, err);
+    if (status == HF_OK)
+        status = check_packs(backup, &marks, err);
+    hf_marks_done(&marks);
+    return status;
 }
 
 static enum hf_status check_lease(struct hf_backup *backup, struct hf_error *err)
 {
     struct hf_error why = HF_ERROR_INIT;
-    if (hf_lease_check(backup->lease, &why) == HF_OK)
+    enum hf_status status = hf_lease_confirm(backup->lease, &why);
+    if (status == HF_BUSY)
+        return begin_anew(backup, err);
+    if (status != HF_OK)
+        *err = why;
+    return status;
+}
+
+/* The snapshot is there. But was the lease lost just then (a host that was suspended between the
+ * look at it and the put, a store's clock that was set)? Then it must be looked at again what it
+ * counts on. A store that does not answer now says nothing against it. */
+static enum hf_status check_after(struct hf_backup *backup, const char *key, struct hf_error *err)
+{
+    struct hf_error why = HF_ERROR_INIT;
+    if (hf_lease_confirm(backup->lease, &why) != HF_BUSY || begin_anew(backup, err) == HF_OK)
         return HF_OK;
-    return check_packs(backup, err);
+    if (hf_store_delete(backup->repo->store, key, &why) != HF_OK)
+        return hf_error_prefix(err, "%s is not whole, and cannot be removed (%.200s)", key,
+                               why.text);
+    return err->status;
 }
 
 static bool counts_on(void *ctx, size_t number)
@@ -191,5 +235,8 @@ enum hf_status hf_backup_finish(struct hf_backup *backup, const json_t *properti
     manifest.finished = hf_clock_now();
     manifest.stored = hf_lease_reckon(backup->lease);
     manifest.stored_bytes = hf_packer_stored(backup->packer) + atomic_load(&backup->index_bytes);
-    return hf_manifest_write(backup->repo, &manifest, out_id, err);
+    char key[HF_MANIFEST_KEY_MAX];
+    HF_TRY(hf_manifest_write(backup->repo, &manifest, out_id, err));
+    hf_manifest_key(backup->time, out_id, key);
+    return check_after(backup, key, err);
 }

@@ -132,6 +132,7 @@ enum hf_status hf_backup_carry(void *ctx, const char *name, struct hf_error *err
 void hf_backup_base_free(struct hf_backup_base *base); /* takes NULL */
 
 /* backup.c */
+enum hf_status hf_backup_take_lease(struct hf_backup *backup, struct hf_error *err) HF_WARN_UNUSED;
 /* Wakes every thread that waits, so that it ends. arg: the backup. */
 void hf_backup_stop(void *arg);
 

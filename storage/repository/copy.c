@@ -33,7 +33,7 @@ enum hf_status hf_copy_check_leases(struct hf_copy *copy, struct hf_error *err)
 {
     if (copy->from_lease)
         HF_TRY(hf_lease_check(copy->from_lease, err));
-    return hf_lease_check(copy->to_lease, err);
+    return hf_lease_confirm(copy->to_lease, err);
 }
 
 static void release_leases(struct hf_copy *copy)

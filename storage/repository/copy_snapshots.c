@@ -23,6 +23,7 @@ struct item {
     struct hf_buf object;
     struct hf_manifest manifest;
     bool failed;
+    bool put; /* by this copy */
 };
 
 struct group {
@@ -117,13 +118,13 @@ static enum hf_status move_packs(struct hf_copy *copy, struct group *group, stru
     }
 }
 
-static enum hf_status put_manifest(struct hf_copy *copy, const struct item *item,
-                                   struct hf_error *err)
+static enum hf_status put_manifest(struct hf_copy *copy, struct item *item, struct hf_error *err)
 {
     struct hf_error why = HF_ERROR_INIT;
     char id[HF_SNAPSHOT_ID_TEXT];
     enum hf_status status = hf_store_put(copy->to->store, item->key, item->object.data,
                                          item->object.len, HF_PUT_CREATE, &why);
+    item->put = status == HF_OK;
     if (status != HF_OK && status != HF_EXISTS) { /* the same name is the same manifest */
         *err = why;
         return status;
@@ -133,6 +134,21 @@ static enum hf_status put_manifest(struct hf_copy *copy, const struct item *item
         json_array_append_new(copy->report->copied, json_string(id)) != 0)
         return hf_error_memory(err);
     return HF_OK;
+}
+
+/* The snapshots are there. But was the lease lost just then? Somebody may have removed what they
+ * count on. */
+static enum hf_status check_after(struct hf_copy *copy, const struct group *group,
+                                  struct hf_error *err)
+{
+    struct hf_error why = HF_ERROR_INIT;
+    if (hf_lease_confirm(copy->to_lease, &why) != HF_BUSY)
+        return HF_OK;
+    for (size_t i = 0; i < group->count; i++)
+        if (group->items[i].put)
+            HF_TRY(hf_store_delete(copy->to->store, group->items[i].key, err));
+    *err = why;
+    return why.status;
 }
 
 static enum hf_status commit(struct hf_copy *copy, struct group *group, struct hf_error *err)
@@ -147,6 +163,7 @@ static enum hf_status commit(struct hf_copy *copy, struct group *group, struct h
     for (size_t i = 0; i < group->count; i++)
         if (!group->items[i].failed)
             HF_TRY(put_manifest(copy, &group->items[i], err));
+    HF_TRY(check_after(copy, group, err));
     group_clear(group);
     return HF_OK;
 }

@@ -1,6 +1,7 @@
 /*
  * The envelope of sealed meta objects: manifest, index, proof, lease, pack directory, the key of
- * a meta pack. One layout, one subkey a type, so that no object can pass for one of another type:
+ * a meta pack, marks. One layout, one subkey a type, so that no object can pass for one of another
+ * type:
  *
  *    0   8  magic "HFSEALED"
  *    8   1  version (1)
@@ -36,6 +37,7 @@
     X(HF_SEALED_LEASE, 4, "lease")                                                                 \
     X(HF_SEALED_DIRECTORY, 5, "directory")                                                         \
     X(HF_SEALED_PACK_KEY, 6, "pack key")                                                           \
+    X(HF_SEALED_MARKS, 7, "marks")                                                                 \
     X(HF_SEALED_PIN, 8, "pin")
 
 enum hf_sealed_type {

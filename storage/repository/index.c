@@ -193,7 +193,8 @@ static void mark_dropped(struct hf_index *index, const struct hf_chunk_id *pack)
 /* What an object says already does not have to be said again. */
 static void drop_again(struct hf_index *index, struct hf_index_drop *drop, bool pending)
 {
-    drop->pending = (drop->pending || drop->revived) && pending;
+    drop->pending = (drop->pending || drop->revived || drop->aside) && pending;
+    drop->aside = false;
     if (drop->revived)
         mark_dropped(index, &drop->pack);
     drop->revived = false;
@@ -238,6 +239,22 @@ enum hf_status hf_index_drop(struct hf_index *index, const struct hf_chunk_id *p
     return status;
 }
 
+enum hf_status hf_index_set_aside(struct hf_index *index, const struct hf_chunk_id *pack,
+                                  struct hf_error *err)
+{
+    uint32_t at;
+    struct hf_place known;
+    enum hf_status status = HF_OK;
+    pthread_rwlock_wrlock(&index->lock);
+    if (!hf_id_table_find(&index->dropped, pack, &known)) {
+        status = hf_index_note_drop(index, pack, false, &at, err);
+        if (status == HF_OK)
+            index->drops[at].aside = true;
+    }
+    pthread_rwlock_unlock(&index->lock);
+    return status;
+}
+
 bool hf_index_revive(struct hf_index *index, const struct hf_chunk_id *pack)
 {
     struct hf_place place;
@@ -245,7 +262,7 @@ bool hf_index_revive(struct hf_index *index, const struct hf_chunk_id *pack)
     pthread_rwlock_wrlock(&index->lock);
     if (hf_id_table_find(&index->dropped, pack, &place)) {
         struct hf_index_drop *drop = &index->drops[place.major];
-        said = !drop->pending && !drop->revived;
+        said = !drop->pending && !drop->revived && !drop->aside;
         drop->pending = false;
         drop->revived = true;
         if (hf_id_table_find(&index->packs, pack, &place)) {
@@ -333,6 +350,14 @@ bool hf_index_is_dropped(struct hf_index *index, const struct hf_chunk_id *pack)
     bool dropped = is_dropped(index, pack);
     pthread_rwlock_unlock(&index->lock);
     return dropped;
+}
+
+size_t hf_index_objects(struct hf_index *index)
+{
+    pthread_mutex_lock(&index->flushing);
+    size_t count = index->object_count;
+    pthread_mutex_unlock(&index->flushing);
+    return count;
 }
 
 size_t hf_index_pending(struct hf_index *index)

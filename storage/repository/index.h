@@ -90,7 +90,8 @@ enum hf_status hf_index_survey(struct hf_index *index, struct hf_repo *repo, con
 
 struct hf_lease;
 /*
- * What who stores packs has to know: loads the index, then surveys it. All packs, or where there
+ * What who stores packs has to know: loads the index, sets aside what is marked to be removed
+ * (marks.h), then surveys it. All packs, or where there
  * are more than HF_SURVEY_MOST (160 GB, say) a 16th or a 256th of them, another one each time,
  * since each host would ask a bucket for all of them each time. Unless there is reason to look at
  * all of them: traces of a killed run that lease found (hf_lease_found_traces), or an index that is
@@ -116,6 +117,10 @@ enum hf_status hf_index_add(struct hf_index *index, const struct hf_chunk_id *pa
  * know is remembered, so that it is not adopted. */
 enum hf_status hf_index_drop(struct hf_index *index, const struct hf_chunk_id *pack,
                              struct hf_error *err) HF_WARN_UNUSED;
+/* Not to be counted on by whoever has this index in memory, as if it were dropped; nobody else is
+ * told. Also a pack that the index does not know. */
+enum hf_status hf_index_set_aside(struct hf_index *index, const struct hf_chunk_id *pack,
+                                  struct hf_error *err) HF_WARN_UNUSED;
 /* A pack that was dropped and is whole again: it counts, and is adopted where it is found. True
  * when objects in the store still say that it is dropped: only hf_index_rewrite makes that known
  * to others. */
@@ -131,6 +136,18 @@ enum hf_status hf_index_flush(struct hf_index *index, struct hf_repo *repo, uint
  * thing twice. */
 enum hf_status hf_index_rewrite(struct hf_index *index, struct hf_repo *repo,
                                 struct hf_error *err) HF_WARN_UNUSED;
+
+/*
+ * Takes packs out of the index: writes anew, without them, the objects that name them, then deletes
+ * these. gone: by number, count of them. For whoever holds the repository for himself (a merge that
+ * goes on meanwhile would bring them back). Objects that are locked at the time now (ns) stay as
+ * they are, and so do unreadable ones: then the packs are dropped instead, and known as that.
+ * A crash in between leaves packs that the index names still. They stay in memory, set aside.
+ */
+enum hf_status hf_index_strip(struct hf_index *index, struct hf_repo *repo, const bool *gone,
+                              size_t count, int64_t now, struct hf_error *err) HF_WARN_UNUSED;
+/* Objects that were loaded and written, less those removed. */
+size_t hf_index_objects(struct hf_index *index);
 
 /* What it takes in memory, about. */
 uint64_t hf_index_bytes(struct hf_index *index);

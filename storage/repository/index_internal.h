@@ -19,6 +19,7 @@ struct hf_index_drop {
     struct hf_chunk_id pack;
     bool pending;
     bool revived; /* does not count any more; stays in its place, which objects refer to */
+    bool aside;   /* of this index in memory alone (hf_index_set_aside): no object says it */
 };
 
 /* An object in the store, and what it says. */
@@ -84,6 +85,14 @@ enum hf_status hf_index_object_name(const void *sealed, size_t len, char out[HF_
 enum hf_status hf_index_write_object(struct hf_index *index, struct hf_repo *repo,
                                      const struct hf_index_batch *batch, uint64_t *stored,
                                      struct hf_error *err) HF_WARN_UNUSED;
+
+/* As many objects as it takes for all of the batch. Under flushing. */
+enum hf_status hf_index_write_batch(struct hf_index *index, struct hf_repo *repo,
+                                    const struct hf_index_batch *batch, uint64_t *stored,
+                                    struct hf_error *err) HF_WARN_UNUSED;
+/* index_merge.c: forgets objects that others removed since. Under flushing. */
+enum hf_status hf_index_forget_gone(struct hf_index *index, struct hf_repo *repo,
+                                    struct hf_error *err) HF_WARN_UNUSED;
 
 /* index_load.c: the list of objects. */
 

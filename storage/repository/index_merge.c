@@ -190,10 +190,9 @@ static int by_key(const void *a, const void *b)
     return strcmp(*x, *y);
 }
 
-/* Forgets objects that others removed: what they say is said elsewhere, and writing it here too
- * would only be more to read. */
-static enum hf_status forget_gone(struct hf_index *index, struct hf_repo *repo,
-                                  struct hf_error *err)
+/* What these objects say is said elsewhere, and writing it here too would only be more to read. */
+enum hf_status hf_index_forget_gone(struct hf_index *index, struct hf_repo *repo,
+                                    struct hf_error *err)
 {
     HF_AUTO(hf_strings) keys = HF_STRINGS_INIT;
     HF_TRY(hf_store_list(repo->store, "index/", note_key, &keys, err));
@@ -317,7 +316,7 @@ static enum hf_status run(struct merge *merge, struct hf_error *err)
     HF_TRY(choose(index, &count, err));
     if (!covered && count == 0)
         return HF_OK;
-    HF_TRY(forget_gone(index, merge->repo, err));
+    HF_TRY(hf_index_forget_gone(index, merge->repo, err));
     /* First, because it shows whether objects can be removed here at all: where they cannot, a
      * merge would only add to them, each time. And what is merged then says more than each part. */
     HF_TRY(remove_covered(merge, err));

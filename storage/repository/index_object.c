@@ -249,10 +249,10 @@ enum hf_status hf_index_write_object(struct hf_index *index, struct hf_repo *rep
     return HF_OK;
 }
 
-/* As many objects as it takes. Drops go into the first: they are few. */
-static enum hf_status write_batch(struct hf_index *index, struct hf_repo *repo,
-                                  const struct hf_index_batch *batch, uint64_t *stored,
-                                  struct hf_error *err)
+/* Drops go into the first: they are few. */
+enum hf_status hf_index_write_batch(struct hf_index *index, struct hf_repo *repo,
+                                    const struct hf_index_batch *batch, uint64_t *stored,
+                                    struct hf_error *err)
 {
     size_t at = 0;
     do {
@@ -282,7 +282,7 @@ static enum hf_status collect(struct hf_index *index, bool all, struct hf_index_
         if (all || index->items[i]->pending)
             out->items[out->count++] = index->items[i];
     for (size_t i = 0; status == HF_OK && i < index->drop_count; i++)
-        if ((all && !index->drops[i].revived) || index->drops[i].pending)
+        if ((all && !index->drops[i].revived && !index->drops[i].aside) || index->drops[i].pending)
             out->drops[out->drop_count++] = (uint32_t)i;
     pthread_rwlock_unlock(&index->lock);
     return status;
@@ -304,7 +304,7 @@ static enum hf_status write_index(struct hf_index *index, struct hf_repo *repo, 
     struct hf_index_batch batch = {.count = 0};
     enum hf_status status = collect(index, all, &batch, err);
     if (status == HF_OK && batch.count + batch.drop_count > 0)
-        status = write_batch(index, repo, &batch, stored, err);
+        status = hf_index_write_batch(index, repo, &batch, stored, err);
     if (status == HF_OK)
         mark_written(index, &batch);
     hf_index_batch_done(&batch);

@@ -3,6 +3,7 @@
 #include "base/random.h"
 #include "storage/repository/index_internal.h"
 #include "storage/repository/lease.h"
+#include "storage/repository/marks.h"
 #include "storage/repository/repository_internal.h"
 
 #include <stdio.h>
@@ -169,6 +170,19 @@ static void note_fault(void *ctx, const char *object, const struct hf_error *why
                why->text);
 }
 
+/* Before the survey, which would adopt those that are not in the index any more. */
+static enum hf_status set_marked_aside(struct hf_index *index, struct hf_repo *repo,
+                                       struct hf_error *err)
+{
+    struct hf_marks marks;
+    hf_marks_init(&marks);
+    enum hf_status status = hf_marks_load(&marks, repo, err);
+    if (status == HF_OK)
+        status = hf_marks_set_aside(&marks, index, err);
+    hf_marks_done(&marks);
+    return status;
+}
+
 enum hf_status hf_index_load_surveyed(struct hf_index *index, struct hf_repo *repo,
                                       const struct hf_lease *lease,
                                       const struct hf_observer *observer,
@@ -178,6 +192,7 @@ enum hf_status hf_index_load_surveyed(struct hf_index *index, struct hf_repo *re
     const struct hf_index_faults faults = {&count, note_fault};
     char part[HF_SURVEY_PART + 1] = "";
     HF_TRY(hf_index_load(index, repo, &faults, err));
+    HF_TRY(set_marked_aside(index, repo, err));
     if (count.count == 0 && !hf_lease_found_traces(lease))
         choose_part(index, part);
     return hf_index_survey(index, repo, part, &faults, out, err);

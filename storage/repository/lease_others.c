@@ -71,6 +71,8 @@ static enum hf_status parse_mode(const json_t *json, enum hf_lease_mode *out, st
         *out = HF_LEASE_SHARED;
     else if (strcmp(mode, "keys") == 0)
         *out = HF_LEASE_KEYS;
+    else if (strcmp(mode, "prune") == 0)
+        *out = HF_LEASE_PRUNE;
     else /* also one that this version does not know */
         *out = HF_LEASE_EXCLUSIVE;
     return HF_OK;
@@ -80,12 +82,12 @@ static bool conflicts(enum hf_lease_mode a, enum hf_lease_mode b)
 {
     if (a == HF_LEASE_EXCLUSIVE || b == HF_LEASE_EXCLUSIVE)
         return true;
-    return a == HF_LEASE_KEYS && b == HF_LEASE_KEYS;
+    return a == b && a != HF_LEASE_SHARED;
 }
 
 /* HF_BUSY when what the lease says is in our way; another error when it says nothing. */
-static enum hf_status judge_text(const struct hf_lease_question *q, const struct hf_buf *text,
-                                 struct hf_error *err)
+static enum hf_status judge_text(const struct hf_lease_question *q, const char *object,
+                                 const struct hf_buf *text, struct hf_error *err)
 {
     HF_AUTO_JSON json = NULL;
     enum hf_lease_mode mode = HF_LEASE_EXCLUSIVE;
@@ -103,6 +105,8 @@ static enum hf_status judge_text(const struct hf_lease_question *q, const struct
         *q->out_traces = true;
     if (!conflicts(q->mode, mode))
         return HF_OK;
+    if (json_is_true(json_object_get(json, "brief")))
+        memcpy(q->out_brief, object, strlen(object) + 1);
     char when[HF_TIME_TEXT];
     hf_time_format(when, since);
     return hf_error_set(err, HF_BUSY,
@@ -139,7 +143,7 @@ static enum hf_status judge_live(const struct hf_lease_question *q, const struct
         status = hf_envelope_open(q->repo->keys, HF_SEALED_LEASE, NULL, bytes.data, bytes.len,
                                   &text, err);
     if (status == HF_OK)
-        status = judge_text(q, &text, err);
+        status = judge_text(q, other->object, &text, err);
     if (status == HF_OK || status == HF_BUSY || status == HF_NO_MEMORY)
         return status;
     return unreadable(q, other, err);
@@ -178,6 +182,7 @@ enum hf_status hf_lease_judge(const struct hf_lease_question *question, bool *ou
 {
     struct survey survey = {.question = question};
     struct hf_store *store = question->repo->store;
+    question->out_brief[0] = '\0';
     enum hf_status status = hf_store_list(store, HF_LEASES_PREFIX, see, &survey, err);
     if (status == HF_OK && !survey.own_seen)
         status = hf_error_set(err, HF_IO, "%s: %s was written, but is not listed",
@@ -188,4 +193,18 @@ enum hf_status hf_lease_judge(const struct hf_lease_question *question, bool *ou
     }
     free(survey.others);
     return status;
+}
+
+bool hf_lease_still_brief(struct hf_repo *repo, const char *object)
+{
+    HF_AUTO(hf_buf) bytes = HF_BUF_INIT;
+    HF_AUTO(hf_buf) text = HF_BUF_INIT;
+    HF_AUTO_JSON json = NULL;
+    struct hf_error ignored = HF_ERROR_INIT;
+    return hf_store_get_all(repo->store, object, HF_LEASE_BYTES_MAX, &bytes, &ignored) == HF_OK &&
+           hf_envelope_open(repo->keys, HF_SEALED_LEASE, NULL, bytes.data, bytes.len, &text,
+                            &ignored) == HF_OK &&
+           hf_json_parse_object(text.data, text.len, HF_LEASE_BYTES_MAX, "lease", &json,
+                                &ignored) == HF_OK &&
+           json_is_true(json_object_get(json, "brief"));
 }

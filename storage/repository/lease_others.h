@@ -19,6 +19,8 @@ struct hf_lease_question {
     const char *purpose;
     bool *out_traces; /* set when there are some (hf_lease_found_traces) */
     int64_t *out_now; /* when the own lease was put, by the store's clock */
+    char *out_brief;  /* HF_LEASE_OBJECT_TEXT: on HF_BUSY the lease in the way, if it will not be
+                         there for long; else "" */
     int64_t ttl;
     const struct hf_observer *observer; /* may be NULL */
 };
@@ -27,5 +29,7 @@ struct hf_lease_question {
  * about as new as ours, so that its owner may be stepping back too. Expired leases are removed. */
 enum hf_status hf_lease_judge(const struct hf_lease_question *question, bool *out_settled,
                               struct hf_error *err) HF_WARN_UNUSED;
+/* Whether a lease that was brief still is: it is there, and no more than a PRUNE lease again. */
+bool hf_lease_still_brief(struct hf_repo *repo, const char *object);
 
 #endif

@@ -211,6 +211,13 @@ bool hf_manifest_key_id(const char *key, char out_id[HF_SNAPSHOT_ID_TEXT])
     return true;
 }
 
+void hf_manifest_key(int64_t time, const char *id, char out[HF_MANIFEST_KEY_MAX])
+{
+    char text[HF_TIME_TEXT];
+    hf_time_format_compact(text, time);
+    (void)snprintf(out, HF_MANIFEST_KEY_MAX, PREFIX "%s-%s", text, id);
+}
+
 static enum hf_status object_id(const struct hf_buf *object, char out_id[HF_SNAPSHOT_ID_TEXT],
                                 struct hf_error *err)
 {
@@ -226,12 +233,11 @@ enum hf_status hf_manifest_write(struct hf_repo *repo, const struct hf_manifest 
 {
     HF_AUTO(hf_buf) json = HF_BUF_INIT;
     HF_AUTO(hf_buf) object = HF_BUF_INIT;
-    char time[HF_TIME_TEXT], key[HF_MANIFEST_KEY_MAX], id[HF_SNAPSHOT_ID_TEXT];
+    char key[HF_MANIFEST_KEY_MAX], id[HF_SNAPSHOT_ID_TEXT];
     HF_TRY(hf_manifest_build(manifest, &json, err));
     HF_TRY(hf_sealed_json_seal(repo->keys, HF_SEALED_MANIFEST, &json, &object, err));
     HF_TRY(object_id(&object, id, err));
-    hf_time_format_compact(time, manifest->time);
-    (void)snprintf(key, sizeof key, PREFIX "%s-%s", time, id);
+    hf_manifest_key(manifest->time, id, key);
     HF_TRY(hf_store_put(repo->store, key, object.data, object.len, HF_PUT_CREATE, err));
     memcpy(out_id, id, sizeof id);
     return HF_OK;

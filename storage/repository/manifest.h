@@ -63,6 +63,8 @@ enum hf_status hf_manifest_read(struct hf_repo *repo, const char *key, struct hf
 enum hf_status hf_manifest_load(struct hf_repo *repo, const char *key, struct hf_buf *out_object,
                                 struct hf_manifest *out, struct hf_error *err) HF_WARN_UNUSED;
 
+/* "snapshots/<time>-<id>" */
+void hf_manifest_key(int64_t time, const char *id, char out[HF_MANIFEST_KEY_MAX]);
 /* The id within a key of that form, or false when it is none. */
 bool hf_manifest_key_id(const char *key, char out_id[HF_SNAPSHOT_ID_TEXT]);
 

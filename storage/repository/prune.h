@@ -87,6 +87,7 @@ struct hf_prune_report {
 
 /*
  * Marks and removes; *out says what was done so far in any case. Safe beside any number of others.
+ * The caller must hold no lease himself: nothing could be removed beside it.
  *
  * HF_DAMAGED, HF_DENIED, HF_UNSUPPORTED: a manifest, or a list of a snapshot, cannot be read: the
  * error names it. Then nothing is marked or removed, since what it needs is not known.

@@ -197,8 +197,8 @@ void hf_refcursor_close(struct hf_refcursor *cursor)
     free(cursor);
 }
 
-static enum hf_status check_node(const struct hf_buf *node, unsigned depth, uint32_t len,
-                                 struct hf_error *err)
+enum hf_status hf_reflist_check_node(const struct hf_buf *node, unsigned depth, uint32_t len,
+                                     struct hf_error *err)
 {
     if (len != 0 && node->len != len)
         return hf_error_set(err, HF_DAMAGED, "reference list: node of %zu bytes, listed as %u",
@@ -223,7 +223,7 @@ static enum hf_status load_node(struct hf_refcursor *cursor, unsigned i, const s
     if (cursor->node)
         HF_TRY(cursor->node(cursor->node_ctx, ref->id, ref->len, err));
     HF_TRY(cursor->read(cursor->ctx, ref->id, HF_REFLIST_NODE_MAX, &frame->node, err));
-    HF_TRY(check_node(&frame->node, i + 1, ref->len, err));
+    HF_TRY(hf_reflist_check_node(&frame->node, i + 1, ref->len, err));
     frame->at = HF_REFLIST_NODE_HEAD;
     return HF_OK;
 }

@@ -80,6 +80,11 @@ enum hf_status hf_refcursor_next(struct hf_refcursor *cursor, struct hf_ref *out
 void hf_refcursor_close(struct hf_refcursor *cursor); /* takes NULL */
 HF_DEFINE_AUTO_PTR(hf_refcursor, hf_refcursor_close)
 
+/* Whether a meta chunk is a node of this depth, and of this length (0: any): HF_DAMAGED. Its
+ * entries, HF_REFLIST_ENTRY bytes each, follow HF_REFLIST_NODE_HEAD bytes. */
+enum hf_status hf_reflist_check_node(const struct hf_buf *node, unsigned depth, uint32_t len,
+                                     struct hf_error *err) HF_WARN_UNUSED;
+
 typedef enum hf_status hf_reflist_visit_fn(void *ctx, const uint8_t id[HF_REF_ID], uint32_t len,
                                            struct hf_error *err);
 /* Walks the whole list: node for every meta chunk before it is read (len 0 for the root, whose
