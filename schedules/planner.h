@@ -78,14 +78,14 @@ struct hf_plan {
     uint64_t seed;  /* of this host, for jitter */
 };
 
-/* What history knows of a job. Moments of the wall clock; 0: never. A run that was cut off by the
- * end of the agent counts for started alone: what it stood for is made up. */
+/* What history knows of a job. Moments of the wall clock; 0: never. */
 struct hf_plan_past {
     int64_t nominal;   /* the latest one of its runs */
     int64_t started;   /* when its last run did */
     int64_t succeeded; /* when its last run that did so ended */
     unsigned attempts; /* of its last run, when that ended as HF_OUTCOME_PASSING; otherwise 0 */
     int64_t ended;     /* when that was */
+    bool cut_off;      /* its last run was cut off by the end of the agent: it is made up */
 };
 
 enum hf_outcome {
@@ -160,10 +160,6 @@ void hf_planner_finish(struct hf_planner *planner, uint64_t ticket, enum hf_outc
  * tells how it ended. HF_NOT_FOUND when there is no such job. */
 enum hf_status hf_planner_demand(struct hf_planner *planner, const char *job, uint64_t *out_ticket,
                                  bool *out_running, struct hf_error *err) HF_WARN_UNUSED;
-
-/* A run that was asked for or waits is not wanted any more (its retry, too). A run that has been
- * taken is not affected. False when no run with this ticket waits. */
-bool hf_planner_forget(struct hf_planner *planner, uint64_t ticket);
 
 enum hf_plan_state {
     HF_PLAN_IDLE,    /* until next */

@@ -39,6 +39,9 @@ int64_t hf_schedule_start(const struct hf_schedule *schedule, uint64_t seed, con
 int64_t hf_schedule_due(const struct hf_schedule *schedule, uint64_t seed, const char *name,
                         int64_t after, int64_t now);
 
+/* What jitter is made of: the same for the same three, else unlike. */
+uint64_t hf_schedule_hash(uint64_t seed, const char *name, int64_t number);
+
 /* The same cron expression, zone and jitter. Either may be NULL. */
 bool hf_schedule_same(const struct hf_schedule *a, const struct hf_schedule *b);
 const struct hf_zone *hf_schedule_zone(const struct hf_schedule *schedule);

@@ -2,6 +2,9 @@
 
 #include "agent/cli/names.h"
 #include "agent/config/config.h"
+#include "agent/config/job_schedule.h"
+#include "schedules/schedule.h"
+#include "schedules/windows.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +20,12 @@ static enum hf_status read_keep(const struct hf_fields_file *file, const struct 
     return hf_config_read_keep(file, value, keep, &job->keep, err);
 }
 
+/* A job, and what is only read to become a part of it. */
+struct reading {
+    struct hf_config_job job;
+    struct hf_config_schedule written;
+};
+
 static const struct hf_field fields[] = {
     {.key = "sources",
      .type = HF_FIELD_TEXTS,
@@ -27,14 +36,46 @@ static const struct hf_field fields[] = {
      .required = true,
      .offset = offsetof(struct hf_config_job, repositories)},
     {.key = "keep", .type = HF_FIELD_OTHER, .read = read_keep},
+    {.key = "schedule",
+     .type = HF_FIELD_TEXT,
+     .offset = offsetof(struct reading, written.schedule)},
+    {.key = "timezone", .type = HF_FIELD_TEXT, .offset = offsetof(struct hf_config_job, timezone)},
+    {.key = "jitter",
+     .type = HF_FIELD_DURATION,
+     .offset = offsetof(struct reading, written.jitter),
+     .min = (uint64_t)HF_NS_PER_S,
+     .max = HF_CONFIG_JITTER_MAX},
+    {.key = "after", .type = HF_FIELD_TEXTS, .offset = offsetof(struct hf_config_job, after)},
+    {.key = "not_during",
+     .type = HF_FIELD_TEXTS,
+     .offset = offsetof(struct reading, written.not_during)},
+    {.key = "retries", .type = HF_FIELD_OTHER, .read = hf_config_read_retries},
+    {.key = "time_limit",
+     .type = HF_FIELD_DURATION,
+     .offset = offsetof(struct hf_config_job, time_limit),
+     .min = (uint64_t)HF_NS_PER_S,
+     .max = HF_CONFIG_JOB_TIME_MAX},
     {.key = NULL},
 };
+
+static enum hf_status read_schedule(const struct hf_fields_file *file, const struct hf_yaml *map,
+                                    const char *where, struct reading *reading,
+                                    struct hf_error *err)
+{
+    HF_TRY(hf_fields_read(file, map, fields, where, reading, err));
+    return hf_config_set_schedule(file, map, where, &reading->written, &reading->job, err);
+}
 
 enum hf_status hf_config_read_job(const struct hf_fields_file *file, const struct hf_yaml *map,
                                   const char *where, struct hf_config_job *out,
                                   struct hf_error *err)
 {
-    return hf_fields_read(file, map, fields, where, out, err);
+    struct reading reading = {.job = *out};
+    enum hf_status status = read_schedule(file, map, where, &reading, err);
+
+    hf_config_schedule_auto(&reading.written);
+    *out = reading.job; /* on failure, too: the caller frees it */
+    return status;
 }
 
 void hf_config_job_done(struct hf_config_job *job)
@@ -43,6 +84,10 @@ void hf_config_job_done(struct hf_config_job *job)
     hf_strings_free(&job->sources);
     hf_strings_free(&job->repositories);
     hf_keep_done(&job->keep);
+    free(job->timezone);
+    hf_schedule_free(job->schedule);
+    hf_strings_free(&job->after);
+    hf_windows_free(job->windows);
 }
 
 /* What looking up references takes. */
@@ -102,7 +147,10 @@ static enum hf_status check_job(const struct references *r, const struct hf_conf
     const struct hf_config *config = r->config;
     HF_AUTO(hf_names) sources = HF_NAMES_INIT;
     HF_AUTO(hf_names) repositories = HF_NAMES_INIT;
+    HF_AUTO(hf_names) jobs = HF_NAMES_INIT;
 
+    for (size_t i = 0; i < config->job_count; i++)
+        HF_TRY(hf_names_add(&jobs, config->jobs[i].name, err));
     for (size_t i = 0; i < config->source_count; i++)
         HF_TRY(hf_names_add(&sources, config->sources[i].name, err));
     for (size_t i = 0; i < config->repository_count; i++)
@@ -112,8 +160,9 @@ static enum hf_status check_job(const struct references *r, const struct hf_conf
                                "job \"%s\" has the name of a source; give it another one",
                                job->name);
     HF_TRY(check_list(r, job, "sources", "source", &job->sources, hf_names_list(&sources), err));
-    return check_list(r, job, "repositories", "repository", &job->repositories,
-                      hf_names_list(&repositories), err);
+    HF_TRY(check_list(r, job, "repositories", "repository", &job->repositories,
+                      hf_names_list(&repositories), err));
+    return check_list(r, job, "after", "job", &job->after, hf_names_list(&jobs), err);
 }
 
 enum hf_status hf_config_check_jobs(const struct hf_fields_file *file, const struct hf_yaml *jobs,
@@ -123,5 +172,7 @@ enum hf_status hf_config_check_jobs(const struct hf_fields_file *file, const str
 
     for (size_t i = 0; i < config->job_count; i++)
         HF_TRY(check_job(&r, &config->jobs[i], err));
+    for (size_t i = 0; i < config->job_count; i++)
+        HF_TRY(hf_config_check_after(file, jobs, config, &config->jobs[i], err));
     return HF_OK;
 }
