@@ -244,7 +244,7 @@ static void parse_bad_files_says_what_and_where(void **state)
          "c.yaml:1:28: merge keys (<<) are not supported"},
         {SOURCE REPOSITORY
          "jobs:\n  nightly: {sources: [app], repositories: [local], shedule: x}\n",
-         "c.yaml:4:52: unknown key \"shedule\" in job \"nightly\""},
+         "c.yaml:4:52: unknown key \"shedule\" in job \"nightly\"; did you mean \"schedule\"?"},
         {SOURCE REPOSITORY "jobs:\n  nightly: {source: [app], repositories: [local]}\n",
          "c.yaml:4:13: unknown key \"source\" in job \"nightly\"; did you mean \"sources\"?"},
         {SOURCE REPOSITORY "jobs: {nightly: {sources: [app]}}\n",
