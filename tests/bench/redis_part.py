@@ -60,6 +60,8 @@ def run(bench):
 
 
 def backup(bench, part, port):
+    floor = shell(f"redis-cli -p {port} --rdb - > /dev/null")
+    bench.row(part, "redis-cli --rdb to nowhere, for scale", floor)
     empty = bench.fresh_repository()
     ours = bench.holdfast("backup", f"redis://127.0.0.1:{port}", "--name", "cache")
     stored = size_of(bench.work / "repository") - empty
