@@ -167,7 +167,8 @@ static enum hf_status start(struct hf_process *process, const struct hf_process_
 {
     HF_AUTO_FREE char *path = NULL;
     const char *slash = strrchr(options->argv[0], '/');
-    struct hf_spawn spawn = {.keep_fds = options->keep_fds};
+    struct hf_spawn spawn = {
+        .keep_fds = options->keep_fds, .user = options->user, .folder = options->folder};
     enum hf_status status;
     char **env;
 
@@ -335,6 +336,16 @@ static enum hf_status wait_end(struct hf_process *process, struct hf_error *err)
         }
     } while (!ended);
     return HF_OK;
+}
+
+bool hf_process_has_ended(struct hf_process *process)
+{
+    struct hf_error ignored = HF_ERROR_INIT;
+    bool ended = has_ended(process);
+
+    (void)!drain(process, &process->out_fd, false, &ignored);
+    (void)!drain(process, &process->err_fd, true, &ignored);
+    return ended;
 }
 
 static enum hf_status reap(struct hf_process *process, int *out_status, struct hf_error *err)

@@ -17,9 +17,15 @@
 #include "base/cancel.h"
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { HF_PROCESS_STDERR = 1024 };
+
+/* Another user to run as, with no groups but gid. */
+struct hf_process_user {
+    unsigned uid, gid;
+};
 
 struct hf_process_options {
     const char *const *argv;  /* argv[0] is a path, or a name looked up in PATH */
@@ -28,6 +34,8 @@ struct hf_process_options {
     int out_fd;               /* -1: a pipe, read with hf_process_read */
     const int *keep_fds;      /* ends with -1; may be NULL */
     struct hf_cancel *cancel; /* may be NULL; when it fires the child is terminated */
+    const struct hf_process_user *user; /* NULL: ours; only root may change it */
+    const char *folder;                 /* to run in; NULL: ours */
 };
 
 struct hf_process;
@@ -40,6 +48,9 @@ enum hf_status hf_process_start(const struct hf_process_options *options, struct
  * HF_CANCELLED once cancel fired; the child was then told to end. */
 enum hf_status hf_process_read(struct hf_process *process, void *data, size_t len, size_t *out_len,
                                struct hf_error *err) HF_WARN_UNUSED;
+/* Whether it has ended, to be asked while it is waited for by other means; it is still to be
+ * finished or killed. Keeps what it wrote to standard error meanwhile. */
+bool hf_process_has_ended(struct hf_process *process);
 /* Waits, frees, and is HF_FAILED with the program's name, status and last words unless it exited
  * with 0. Output that was not read is thrown away. HF_CANCELLED when cancel fired before the end;
  * the child was then terminated. */

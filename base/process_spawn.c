@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -59,6 +60,15 @@ static bool limit_descriptors(const struct child *child)
     return true;
 }
 
+/* System calls themselves: the library's functions would have all threads follow, of which the
+ * child has none. Groups first, as only root may drop them. */
+static bool become(const struct hf_process_user *user)
+{
+    return !user || (syscall(SYS_setgroups, 0, NULL) == 0 &&
+                     syscall(SYS_setresgid, user->gid, user->gid, user->gid) == 0 &&
+                     syscall(SYS_setresuid, user->uid, user->uid, user->uid) == 0);
+}
+
 /* A session of its own: Ctrl-C reaches this program only, which then ends the child, and a child
  * that would ask on the terminal fails instead of waiting. */
 static bool prepare(const struct child *child)
@@ -66,7 +76,9 @@ static bool prepare(const struct child *child)
     const struct rlimit no_core = {0, 0};
 
     reset_signals();
-    if (setsid() < 0 || prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
+    /* The signal at our death comes last: another user id would undo it. */
+    if (setsid() < 0 || (child->spawn->folder && chdir(child->spawn->folder) < 0) ||
+        !become(child->spawn->user) || prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
         return false;
     if (getppid() != child->parent) { /* it died before the line above */
         errno = ESRCH;

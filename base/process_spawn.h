@@ -6,7 +6,7 @@
 #ifndef HF_BASE_PROCESS_SPAWN_H
 #define HF_BASE_PROCESS_SPAWN_H
 
-#include "base/error.h"
+#include "base/process.h"
 
 #include <sys/types.h>
 
@@ -15,8 +15,10 @@ struct hf_spawn {
     const char *path;
     char *const *argv;
     char *const *env;
-    int in_fd, out_fd, err_fd; /* become 0, 1 and 2 */
-    const int *keep_fds;       /* ends with -1; may be NULL */
+    int in_fd, out_fd, err_fd;          /* become 0, 1 and 2 */
+    const int *keep_fds;                /* ends with -1; may be NULL */
+    const struct hf_process_user *user; /* or NULL */
+    const char *folder;                 /* or NULL */
 };
 
 /* HF_OK once the program runs (the exec was done); otherwise no child is left. */

@@ -139,6 +139,29 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
          .recorded = true,
          .options = REPOSITORY | BIT(HF_OPT_FROM) | BIT(HF_OPT_READ_DATA) | BIT(HF_OPT_REPAIR) |
                     BIT(HF_OPT_NO_KEY)},
+    [HF_COMMAND_DRILL] =
+        {.name = "drill",
+         .operands = "[JOB|SOURCE|SNAPSHOT...]",
+         .summary = "Try backups: restore, compare, and remove it again",
+         .about = "Restores the newest snapshot of each source of a job, or the snapshots that are "
+                  "named, into a scratch target: an own temporary PostgreSQL or Redis, a "
+                  "temporary directory, or new databases on a server that the job's drill names. "
+                  "Compares what was restored, asks the assertions of the job's drill, measures "
+                  "recovery time and recovery point, removes the target, and records the snapshot "
+                  "as proven. Without a name, drills every job that has a \"drill\" in the "
+                  "configuration; with --all-jobs, every job.\n\n"
+                  "The target is removed whatever happens. What a drill left that was killed "
+                  "with -9 is removed by the next one.\n\n"
+                  "Exits with 0 when all is proven; 3 when a backup is bad (missing, damaged, not "
+                  "equal, or an assertion does not hold); 4 when only the place where it should "
+                  "have been tried is, which says nothing about the backup; 1 when it restores "
+                  "and is equal, but rto or rpo is missed. Of several sources, 3 goes before 4.",
+         .examples = "holdfast drill nightly\n"
+                     "holdfast drill app@latest uploads@2026-11-21\n"
+                     "holdfast drill --all-jobs --json",
+         .options = REPOSITORY | BIT(HF_OPT_FROM) | BIT(HF_OPT_ALL_JOBS) | BIT(HF_OPT_JOBS) |
+                    BIT(HF_OPT_MEMORY) | BIT(HF_OPT_THREADS),
+         .max_operands = HF_OPERANDS_MAX},
     [HF_COMMAND_EXPORT] =
         {.name = "export",
          .operands = "SNAPSHOT",

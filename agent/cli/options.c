@@ -257,6 +257,10 @@ static const struct hf_option options[HF_OPT_COUNT] = {
                      .help = "A replica to take from what is missing or damaged in the repository",
                      .completes = HF_COMPLETES_DIRECTORY},
 
+    [HF_OPT_ALL_JOBS] = {.name = "all-jobs",
+                         .group = HF_GROUP_COMMAND,
+                         .help = "Every source of every job, whether or not the job has a drill"},
+
     [HF_OPT_WRITER] = {.name = "writer",
                        .group = HF_GROUP_COMMAND,
                        .help = "A key that can back up and list, but not read data"},

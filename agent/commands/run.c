@@ -9,6 +9,7 @@ hf_run_fn *hf_run_find(enum hf_command_id id)
         [HF_COMMAND_LIST] = hf_run_list,
         [HF_COMMAND_SHOW] = hf_run_show,
         [HF_COMMAND_CHECK] = hf_run_check,
+        [HF_COMMAND_DRILL] = hf_run_drill,
         [HF_COMMAND_EXPORT] = hf_run_export,
         [HF_COMMAND_COPY] = hf_run_copy,
         [HF_COMMAND_KEY_LIST] = hf_run_key_list,

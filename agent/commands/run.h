@@ -15,6 +15,7 @@ hf_run_fn hf_run_restore;
 hf_run_fn hf_run_list;
 hf_run_fn hf_run_show;
 hf_run_fn hf_run_check;
+hf_run_fn hf_run_drill;
 hf_run_fn hf_run_export;
 hf_run_fn hf_run_copy;
 hf_run_fn hf_run_key_list;

@@ -26,6 +26,16 @@ struct reading {
     struct hf_config_schedule written;
 };
 
+static enum hf_status read_drill(const struct hf_fields_file *file, const struct hf_yaml *value,
+                                 const char *where, void *out, struct hf_error *err)
+{
+    struct hf_config_job *job = out;
+    char drill[256];
+
+    (void)snprintf(drill, sizeof drill, "of \"drill\" %s", where);
+    return hf_config_read_drill(file, value, drill, &job->drill, err);
+}
+
 static const struct hf_field fields[] = {
     {.key = "sources",
      .type = HF_FIELD_TEXTS,
@@ -55,6 +65,7 @@ static const struct hf_field fields[] = {
      .offset = offsetof(struct hf_config_job, time_limit),
      .min = (uint64_t)HF_NS_PER_S,
      .max = HF_CONFIG_JOB_TIME_MAX},
+    {.key = "drill", .type = HF_FIELD_OTHER, .read = read_drill},
     {.key = NULL},
 };
 
@@ -62,8 +73,11 @@ static enum hf_status read_schedule(const struct hf_fields_file *file, const str
                                     const char *where, struct reading *reading,
                                     struct hf_error *err)
 {
+    struct hf_config_job *job = &reading->job;
+
     HF_TRY(hf_fields_read(file, map, fields, where, reading, err));
-    return hf_config_set_schedule(file, map, where, &reading->written, &reading->job, err);
+    HF_TRY(hf_config_set_schedule(file, map, where, &reading->written, job, err));
+    return hf_config_set_drill_schedule(file, hf_yaml_value(map, "drill"), where, job, err);
 }
 
 enum hf_status hf_config_read_job(const struct hf_fields_file *file, const struct hf_yaml *map,
@@ -88,6 +102,7 @@ void hf_config_job_done(struct hf_config_job *job)
     hf_schedule_free(job->schedule);
     hf_strings_free(&job->after);
     hf_windows_free(job->windows);
+    hf_config_drill_free(job->drill);
 }
 
 /* What looking up references takes. */
@@ -162,7 +177,8 @@ static enum hf_status check_job(const struct references *r, const struct hf_conf
     HF_TRY(check_list(r, job, "sources", "source", &job->sources, hf_names_list(&sources), err));
     HF_TRY(check_list(r, job, "repositories", "repository", &job->repositories,
                       hf_names_list(&repositories), err));
-    return check_list(r, job, "after", "job", &job->after, hf_names_list(&jobs), err);
+    HF_TRY(check_list(r, job, "after", "job", &job->after, hf_names_list(&jobs), err));
+    return hf_config_check_drill(r->file, config, job, err);
 }
 
 enum hf_status hf_config_check_jobs(const struct hf_fields_file *file, const struct hf_yaml *jobs,

@@ -2,6 +2,7 @@
 #ifndef HF_AGENT_CONFIG_JOB_H
 #define HF_AGENT_CONFIG_JOB_H
 
+#include "agent/config/drill.h"
 #include "agent/config/fields.h"
 #include "agent/config/keep.h"
 #include "base/text.h"
@@ -19,7 +20,8 @@ struct hf_config_job {
     struct hf_strings after;        /* jobs; at most one of schedule and after is given */
     struct hf_windows *windows;     /* in which it does not start; or NULL */
     struct hf_plan_retry retry;
-    int64_t time_limit; /* nanoseconds of a run; 0: none */
+    int64_t time_limit;            /* nanoseconds of a run; 0: none */
+    struct hf_config_drill *drill; /* or NULL: none is asked for */
 };
 
 /* Everything but the name; what it refers to may come later in the file. */

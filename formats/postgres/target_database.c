@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "formats/postgres/create_database.h"
+#include "formats/postgres/drop_database.h"
 #include "formats/postgres/quote.h"
 
 #include <stdio.h>
@@ -59,54 +60,16 @@ enum hf_status hf_pg_target_open(struct hf_pg_job *job, struct hf_error *err)
     return status;
 }
 
-static enum hf_status drop_database(struct hf_pg *pg, const char *name, struct hf_error *err)
-{
-    struct hf_error ignored = HF_ERROR_INIT;
-    HF_AUTO(hf_buf) quoted = HF_BUF_INIT;
-    const char *text;
-
-    HF_TRY(hf_pg_quote_ident(&quoted, name, err));
-    HF_TRY(hf_buf_cstr(&quoted, &text, err));
-    /* a template cannot be dropped; where there is no such database the next statement is content
-     */
-    (void)!hf_pg_runf(pg, &ignored, "ALTER DATABASE %s IS_TEMPLATE false", text);
-    return hf_pg_runf(pg, err, "DROP DATABASE IF EXISTS %s WITH (FORCE)", text);
-}
-
-/* A database with subscriptions cannot be dropped; theirs were never connected to anything. */
-static enum hf_status drop_subscriptions(const struct hf_pg_job *job, const char *database,
-                                         struct hf_cancel *cancel, struct hf_error *err)
-{
-    struct hf_pg_address address = {.conninfo = job->config->conninfo,
-                                    .password = job->config->password,
-                                    .database = database,
-                                    .pooler_checked = true};
-    HF_AUTO_PTR(hf_pg) pg = NULL;
-
-    HF_TRY(hf_pg_connect(&address, cancel, &pg, err));
-    return hf_pg_run_generated(
-        pg,
-        "SELECT pg_catalog.format(c, s.subname) FROM pg_catalog.pg_subscription s, (VALUES"
-        " ('ALTER SUBSCRIPTION %I DISABLE'), ('ALTER SUBSCRIPTION %I SET (slot_name = NONE)'),"
-        " ('DROP SUBSCRIPTION %I')) v(c) WHERE s.subdbid = (SELECT oid FROM"
-        " pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
-        " ORDER BY s.subname, (c LIKE 'DROP%'), (c LIKE '%NONE%')",
-        err);
-}
-
 static enum hf_status drop_leftover(struct hf_pg_job *job, const char *name, struct hf_error *err)
 {
-    struct hf_error ignored = HF_ERROR_INIT;
     struct hf_error cause = HF_ERROR_INIT;
 
-    if (drop_database(job->maintenance, name, &cause) != HF_OK) {
-        if (drop_subscriptions(job, name, job->work->cancel, &ignored) != HF_OK ||
-            drop_database(job->maintenance, name, &cause) != HF_OK)
-            return hf_pg_job_note(job, err,
-                                  "database \"%s\", left over from a restore that was killed, "
-                                  "could not be dropped: %s",
-                                  name, cause.text);
-    }
+    if (hf_pg_drop_database(job->maintenance, job->config, name, job->work->cancel, &cause) !=
+        HF_OK)
+        return hf_pg_job_note(job, err,
+                              "database \"%s\", left over from a restore that was killed, "
+                              "could not be dropped: %s",
+                              name, cause.text);
     return hf_pg_job_note(
         job, err, "dropped database \"%s\", left over from a restore that was killed", name);
 }
@@ -368,17 +331,6 @@ enum hf_status hf_pg_target_publish(struct hf_pg_job *job, struct hf_error *err)
     return HF_OK;
 }
 
-static enum hf_status drop_temporary(struct hf_pg_job *job, struct hf_pg *pg, struct hf_error *err)
-{
-    struct hf_error ignored = HF_ERROR_INIT;
-
-    if (drop_database(pg, job->temporary, err) == HF_OK ||
-        drop_subscriptions(job, job->temporary, NULL, &ignored) != HF_OK)
-        return err->status;
-    *err = (struct hf_error)HF_ERROR_INIT;
-    return drop_database(pg, job->temporary, err);
-}
-
 /* On a connection of its own: the maintenance connection may have gone with the work. */
 void hf_pg_target_drop(struct hf_pg_job *job)
 {
@@ -397,7 +349,7 @@ void hf_pg_target_drop(struct hf_pg_job *job)
         if (hf_pg_connect(&address, NULL, &pg, &cause) != HF_OK)
             pg = NULL;
     }
-    if (!pg || drop_temporary(job, pg, &cause) != HF_OK)
+    if (!pg || hf_pg_drop_database(pg, job->config, job->temporary, NULL, &cause) != HF_OK)
         (void)!hf_pg_job_note(job, &ignored,
                               "the temporary database \"%s\" could not be dropped: %s",
                               job->temporary, cause.text);

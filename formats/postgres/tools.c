@@ -11,7 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const names[HF_PG_PROGRAMS] = {"pg_dump", "pg_dumpall", "pg_restore", "psql"};
+static const char *const names[HF_PG_PROGRAMS] = {"pg_dump", "pg_dumpall", "pg_restore", "psql",
+                                                  "initdb"};
 
 /* Where packages put them: Debian, PGDG on Red Hat, source, Homebrew and MacPorts' like. */
 static const char *const folders[] = {"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin",
@@ -174,21 +175,22 @@ static enum hf_status search_folders(struct candidates *list, const char *name,
 }
 
 /* Says what was found, and what to install. */
-static enum hf_status missing(const struct candidates *list, const char *name, const char *bin_dir,
-                              int least, struct hf_error *err)
+static enum hf_status missing(const struct candidates *list, enum hf_pg_program program,
+                              const char *bin_dir, int least, struct hf_error *err)
 {
-    (void)hf_error_set(err, HF_MISSING,
-                       "the server is PostgreSQL %d, and there is no %s %d or newer", least, name,
-                       least);
+    bool server = program == HF_PG_INITDB;
+
+    (void)hf_error_set(err, HF_MISSING, "the %s is PostgreSQL %d, and there is no %s %d or newer",
+                       server ? "snapshot's server" : "server", least, names[program], least);
     if (bin_dir)
         (void)hf_error_set(err, HF_MISSING, "%s in %s", err->text, bin_dir);
     for (size_t i = 0; list->paths.items && i < list->paths.count; i++)
         (void)hf_error_set(err, HF_MISSING, "%s%s%s is %s", err->text, i ? ", " : "; ",
                            list->paths.items[i], list->versions.items[i]);
     return hf_error_set(err, HF_MISSING,
-                        "%s; install the package postgresql-client-%d (Debian, Ubuntu: "
-                        "apt.postgresql.org) or postgresql%d (Red Hat), or set bin_dir",
-                        err->text, least, least);
+                        "%s; install the package postgresql%s-%d (Debian, Ubuntu: "
+                        "apt.postgresql.org) or postgresql%d%s (Red Hat), or set bin_dir",
+                        err->text, server ? "" : "-client", least, least, server ? "-server" : "");
 }
 
 enum hf_status hf_pg_tool_find(enum hf_pg_program program, const char *bin_dir, int least_major,
@@ -207,7 +209,7 @@ enum hf_status hf_pg_tool_find(enum hf_pg_program program, const char *bin_dir, 
     }
     best = hf_pg_tool_choose(list.majors, list.paths.count, least_major);
     if (best >= list.paths.count || !list.paths.items)
-        return missing(&list, names[program], bin_dir, least_major, err);
+        return missing(&list, program, bin_dir, least_major, err);
     tool.path = list.paths.items[best];
     tool.version = list.versions.items[best];
     tool.major = list.majors[best];

@@ -9,7 +9,14 @@
 #include "base/text.h"
 #include "formats/postgres/connection.h"
 
-enum hf_pg_program { HF_PG_DUMP, HF_PG_DUMPALL, HF_PG_RESTORE, HF_PG_PSQL, HF_PG_PROGRAMS };
+enum hf_pg_program {
+    HF_PG_DUMP,
+    HF_PG_DUMPALL,
+    HF_PG_RESTORE,
+    HF_PG_PSQL,
+    HF_PG_INITDB,
+    HF_PG_PROGRAMS
+};
 
 const char *hf_pg_program_name(enum hf_pg_program program);
 
@@ -32,7 +39,8 @@ static inline void hf_pg_tool_auto(struct hf_pg_tool *tool)
  * The program of major version least_major, or else of the next newer one that is there. Looks in
  * bin_dir alone if that is set, else in PATH, /usr/lib/postgresql/NN/bin, /usr/pgsql-NN/bin,
  * /usr/local/pgsql/bin and /opt/homebrew-like prefixes, and asks each for its --version.
- * HF_MISSING says what was found where and which package to install.
+ * HF_MISSING says what was found where and which package to install. (initdb is no client program,
+ * but is found in the same way; the server's programs are beside it.)
  */
 enum hf_status hf_pg_tool_find(enum hf_pg_program program, const char *bin_dir, int least_major,
                                struct hf_cancel *cancel, struct hf_pg_tool *out,
