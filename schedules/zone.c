@@ -7,8 +7,10 @@
 #include "schedules/civil.h"
 #include "schedules/zone_rule.h"
 
+#include <dirent.h>
 #include <endian.h>
-#include <inttypes.h>
+#include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -220,10 +222,50 @@ static bool good_name(const char *name)
            len;
 }
 
+enum { HINT = NAME_MAX_LENGTH + 100 };
+
+static enum hf_status list_folder(const char *path, struct hf_strings *out, struct hf_error *err)
+{
+    DIR *folder = opendir(path);
+    const struct dirent *entry;
+    enum hf_status status = HF_OK;
+
+    if (!folder)
+        return hf_error_sys(err, errno, "%s", path);
+    while (status == HF_OK && (entry = readdir(folder)) != NULL)
+        status = hf_strings_add(out, entry->d_name, err);
+    (void)closedir(folder);
+    return status;
+}
+
+/* The entry nearest to the last part of the name, which begins at path[folder]. It is no more than
+ * a hint: without one, there is none. */
+static void suggest(const char *path, size_t folder, char out[HINT])
+{
+    const char *last = strrchr(path, '/') + 1;
+    HF_AUTO(hf_strings) names = HF_STRINGS_INIT;
+    HF_AUTO_FREE char *parent = NULL;
+    HF_AUTO_FREE const char **list = NULL;
+    struct hf_error err = HF_ERROR_INIT;
+    const char *near;
+
+    out[0] = 0;
+    if (hf_text_format(&parent, &err, "%.*s", (int)(last - path), path) != HF_OK ||
+        list_folder(parent, &names, &err) != HF_OK ||
+        (list = calloc(names.count + 1, sizeof(const char *))) == NULL)
+        return;
+    memcpy(list, names.items, names.count * sizeof(const char *));
+    near = hf_text_nearest(last, list);
+    if (near)
+        (void)snprintf(out, HINT, "; did you mean \"%.*s%.60s\"?",
+                       (int)(last - path - (ptrdiff_t)folder), path + folder, near);
+}
+
 static enum hf_status load_named(const char *name, struct hf_zone **out, struct hf_error *err)
 {
     const char *folder = getenv("TZDIR");
     HF_AUTO_FREE char *path = NULL;
+    char hint[HINT];
 
     if (!folder || !*folder)
         folder = "/usr/share/zoneinfo";
@@ -238,10 +280,11 @@ static enum hf_status load_named(const char *name, struct hf_zone **out, struct 
                             "time zone \"%.100s\": there is no zone database in %s; install the "
                             "package tzdata",
                             name, folder);
-    if (access(path, F_OK) != 0)
-        return hf_error_set(err, HF_CONFIG,
-                            "there is no time zone \"%.100s\" in %s; names are as in Europe/Berlin",
-                            name, folder);
+    if (access(path, F_OK) != 0) {
+        suggest(path, strlen(folder) + 1, hint);
+        return hf_error_set(err, HF_CONFIG, "there is no time zone \"%.100s\" in %s%s", name,
+                            folder, *hint ? hint : ", whose names are as Europe/Berlin");
+    }
     return load_file(name, path, out, err);
 }
 
