@@ -21,6 +21,8 @@ struct hf_work {
     struct hf_cancel *cancel;           /* never NULL */
     const struct hf_observer *observer; /* may be NULL */
     unsigned jobs;                      /* connections or threads; 0: the kind's default */
+    uint64_t memory; /* bytes that a capture may hold itself, where its kind holds content back; 0:
+                        the kind's default */
 };
 
 struct hf_capture_result {

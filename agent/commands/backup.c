@@ -41,12 +41,36 @@ static enum hf_status backup_options(const struct hf_session *session,
     return HF_OK;
 }
 
+/* What a kind holds itself comes out of the memory that the backup may use. */
+static void share_memory(const struct hf_session *session, const struct hf_config_source *source,
+                         struct hf_backup_options *options)
+{
+    enum { LEAST = 1 << 20 };
+    uint64_t wanted = source->kind->holds ? source->kind->holds(source) : 0;
+    uint64_t spare = hf_backup_spare(session->at_hand->repo, options);
+    char text[HF_SIZE_TEXT], has[HF_SIZE_TEXT];
+
+    options->beside = wanted < spare ? wanted : spare;
+    if (wanted > 0 && options->beside < LEAST)
+        options->beside = LEAST;
+    if (wanted <= options->beside)
+        return;
+    hf_text_format_size(text, wanted);
+    hf_text_format_size(has, options->beside);
+    hf_output_warning(
+        session->output,
+        "source %s would hold %s, and of the memory that a backup may use %s are left "
+        "for that; raise memory",
+        source->name, text, has);
+}
+
 static enum hf_status capture(struct hf_session *session, struct hf_config_source *source,
-                              struct hf_backup *backup, struct hf_capture_result *out,
-                              struct hf_error *err)
+                              uint64_t memory, struct hf_backup *backup,
+                              struct hf_capture_result *out, struct hf_error *err)
 {
     struct hf_work work = {.cancel = session->cancel,
-                           .observer = hf_output_observer(session->output)};
+                           .observer = hf_output_observer(session->output),
+                           .memory = memory};
 
     HF_TRY(source->kind->prepare(session, source, err));
     HF_TRY(hf_args_number(session->args, HF_OPT_JOBS, 1, HF_CONFIG_JOBS_MAX, &work.jobs, err));
@@ -64,11 +88,11 @@ static enum hf_status name_run(json_t *properties, const char *run, struct hf_er
 /* Captures and commits; backup is consumed. */
 static enum hf_status capture_and_commit(struct hf_session *session,
                                          struct hf_config_source *source, const char *run,
-                                         struct hf_backup *backup, struct outcome *out,
-                                         struct hf_error *err)
+                                         uint64_t memory, struct hf_backup *backup,
+                                         struct outcome *out, struct hf_error *err)
 {
     struct hf_capture_result result = {.properties = NULL};
-    enum hf_status status = capture(session, source, backup, &result, err);
+    enum hf_status status = capture(session, source, memory, backup, &result, err);
 
     if (status == HF_OK)
         status = name_run(result.properties, run, err);
@@ -93,9 +117,10 @@ static enum hf_status back_up(struct hf_session *session, struct hf_config_sourc
     enum hf_status status;
 
     HF_TRY(backup_options(session, source, host, sizeof host, &options, err));
+    share_memory(session, source, &options);
     HF_TRY(hf_backup_begin(session->at_hand->repo, &options, &backup, err));
     hf_output_begin(session->output, source->name);
-    status = capture_and_commit(session, source, run, backup, out, err);
+    status = capture_and_commit(session, source, run, options.beside, backup, out, err);
     hf_output_end(session->output);
     out->took = hf_clock_monotonic() - start;
     return status;

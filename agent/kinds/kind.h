@@ -51,6 +51,10 @@ struct hf_kind {
     enum hf_status (*prepare)(const struct hf_session *session, struct hf_config_source *source,
                               struct hf_error *err);
 
+    /* Bytes of content that a capture would hold in memory itself, of what a backup may use; NULL:
+     * none. */
+    uint64_t (*holds)(const struct hf_config_source *source);
+
     /* What --to means. source: what the snapshot is of, where the configuration has that, or NULL;
      * name: what it was called. out is zeroed; made is released by the caller also on failure. The
      * source that comes out is prepared. */

@@ -83,6 +83,13 @@ static enum hf_status prepare(const struct hf_session *session, struct hf_config
                                &redis->config.sentinel_password, err);
 }
 
+static uint64_t holds(const struct hf_config_source *source)
+{
+    uint64_t wanted = source->as.redis.config.order_memory;
+
+    return wanted ? wanted : HF_REDIS_ORDER_MEMORY;
+}
+
 static enum hf_status target_from_url(struct hf_session *session, const char *url,
                                       struct hf_target *out, struct hf_error *err)
 {
@@ -173,6 +180,7 @@ const struct hf_kind hf_kind_redis = {
     .done = hf_config_redis_done,
     .from_url = from_url,
     .prepare = prepare,
+    .holds = holds,
     .target = target,
     .own_target = own_target,
     .for_export = for_export,

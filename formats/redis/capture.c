@@ -98,19 +98,25 @@ static enum hf_status describe(struct capture *capture, unsigned shard,
     return hf_redis_keeper_json(keeper, one, err);
 }
 
+/* As configured, unless whoever backs up has less to give. */
+static uint64_t order_memory(const struct capture *capture)
+{
+    if (capture->work->memory)
+        return capture->work->memory;
+    return capture->config->order_memory ? capture->config->order_memory : HF_REDIS_ORDER_MEMORY;
+}
+
 /* Closes the connection before it writes what was held: the server need not wait for that. */
 static enum hf_status capture_shard(struct capture *capture, unsigned shard,
                                     struct hf_redis_server *server, const json_t *slots,
                                     struct hf_error *err)
 {
-    const struct hf_redis_config *config = capture->config;
     HF_AUTO(hf_redis_keeper) keeper = {.tally = NULL};
     struct hf_redis_replication replication;
 
     hf_observe_expect(capture->work->observer, hf_redis_info_number(server, "used_memory_dataset"),
                       0);
-    HF_TRY(hf_redis_keeper_init(&keeper, capture->sink, shard,
-                                config->order_memory ? config->order_memory : HF_REDIS_ORDER_MEMORY,
+    HF_TRY(hf_redis_keeper_init(&keeper, capture->sink, shard, order_memory(capture),
                                 &capture->tally, capture->work->observer, err));
     HF_TRY(read_shard(capture, server, &keeper, &replication, err));
     HF_TRY(describe(capture, shard, server, &keeper, &replication, slots, err));

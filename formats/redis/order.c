@@ -13,6 +13,9 @@ struct entry {
     uint64_t len; /* of the record alone */
 };
 
+/* Bytes an entry takes, and takes again of the C library while entries are sorted. */
+#define ENTRY_BYTES (sizeof(struct entry) + 2 * sizeof(void *))
+
 /*
  * One block: bytes grow from its begin, entries from its end. It is mapped, not allocated, so that
  * pages that were never needed never exist.
@@ -102,8 +105,7 @@ static enum hf_status halve(struct hf_redis_order *order, struct hf_error *err)
 
 static bool has_room(const struct hf_redis_order *order, size_t len)
 {
-    return order->size - order->used - order->count * sizeof *order->entries >=
-           len + sizeof *order->entries;
+    return order->size - order->used >= (order->count + 1) * ENTRY_BYTES + len;
 }
 
 enum hf_status hf_redis_order_add(struct hf_redis_order *order, uint64_t hash,

@@ -32,10 +32,8 @@ struct hf_redis_placed {
 typedef enum hf_status hf_redis_pass(void *ctx, const struct hf_redis_placed *record,
                                      struct hf_error *err);
 
-/* memory: bytes, all in all; what is not needed is not used. (While entries are sorted at the end,
- * the C library takes up to a third of it again, where keys are tiny.) pass takes records that are
- * not held.
- */
+/* memory: bytes, all in all, with what sorting takes; what is not needed is not used. pass takes
+ * records that are not held. */
 enum hf_status hf_redis_order_new(uint64_t memory, hf_redis_pass *pass, void *ctx,
                                   struct hf_redis_order **out, struct hf_error *err) HF_WARN_UNUSED;
 void hf_redis_order_free(struct hf_redis_order *order);

@@ -121,7 +121,8 @@ static enum hf_status plan_again(struct hf_backup *backup, const struct hf_backu
                                  struct hf_error *err)
 {
     uint64_t index = hf_index_bytes(backup->index), beyond = 0;
-    HF_TRY(hf_backup_plan_beside(index, options->memory, options->threads, options->level,
+    uint64_t memory = options->memory ? options->memory : HF_BACKUP_MEMORY;
+    HF_TRY(hf_backup_plan_beside(index, memory - options->beside, options->threads, options->level,
                                  backup->repo->header.chunk_max, &backup->plan, &beyond, err));
     if (beyond == 0)
         return HF_OK;
@@ -216,6 +217,11 @@ static enum hf_status new_backup(struct hf_repo *repo, const struct hf_backup_op
         HF_TRY(hf_strings_add(&backup->tags, options->tags->items[i], err));
     return hf_backup_plan(options->memory, options->threads, options->level, repo->header.chunk_max,
                           &backup->plan, err);
+}
+
+uint64_t hf_backup_spare(const struct hf_repo *repo, const struct hf_backup_options *options)
+{
+    return hf_backup_plan_spare(options->memory, options->level, repo->header.chunk_max);
 }
 
 enum hf_status hf_backup_begin(struct hf_repo *repo, const struct hf_backup_options *options,

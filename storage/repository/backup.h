@@ -35,6 +35,7 @@ struct hf_backup_options {
     /* Told of what begin finds amiss and heals (lost packs, unreadable index objects), and of what
      * commit does to the index. Borrowed until commit or abort; may be NULL. */
     const struct hf_observer *observer;
+    uint64_t beside; /* of the memory, bytes that whoever writes to the sink holds itself */
 };
 
 struct hf_backup_stats {
@@ -47,6 +48,9 @@ struct hf_backup_stats {
     uint64_t adopted_packs;
 };
 
+/* The most that beside may be, so that enough of options->memory is left to work in; 0 where there
+ * is too little anyway. */
+uint64_t hf_backup_spare(const struct hf_repo *repo, const struct hf_backup_options *options);
 enum hf_status hf_backup_begin(struct hf_repo *repo, const struct hf_backup_options *options,
                                struct hf_backup **out, struct hf_error *err) HF_WARN_UNUSED;
 /* Borrowed from the backup; valid until commit or abort. */

@@ -79,6 +79,18 @@ enum hf_status hf_backup_plan(uint64_t memory, unsigned threads, int level, uint
     return HF_OK;
 }
 
+uint64_t hf_backup_plan_spare(uint64_t memory, int level, uint32_t chunk_max)
+{
+    uint64_t budget = memory ? memory : HF_BACKUP_MEMORY;
+    uint64_t least = STEP;
+    struct hf_error too_little = HF_ERROR_INIT;
+    struct hf_backup_plan plan;
+    while (least < budget &&
+           hf_backup_plan(least, 1, level, chunk_max, &plan, &too_little) != HF_OK)
+        least += STEP;
+    return least < budget ? budget - least : 0;
+}
+
 enum hf_status hf_backup_plan_beside(uint64_t index, uint64_t memory, unsigned threads, int level,
                                      uint32_t chunk_max, struct hf_backup_plan *out,
                                      uint64_t *out_beyond, struct hf_error *err)

@@ -36,6 +36,9 @@ enum hf_status hf_backup_plan_beside(uint64_t index, uint64_t memory, unsigned t
                                      uint32_t chunk_max, struct hf_backup_plan *out,
                                      uint64_t *out_beyond, struct hf_error *err) HF_WARN_UNUSED;
 
+/* How much of memory is not needed for the least that a backup works in; 0: there is too little. */
+uint64_t hf_backup_plan_spare(uint64_t memory, int level, uint32_t chunk_max);
+
 /* What the parts of a plan may come to, all pages touched; for its test. */
 uint64_t hf_backup_plan_bytes(const struct hf_backup_plan *plan, int level, uint32_t chunk_max);
 

@@ -308,6 +308,17 @@ class Ways(TestCase):
 
 
 class Stable(TestCase):
+    def test_keys_are_held_in_the_memory_that_a_backup_may_use(self):
+        source = self.filled("redis7", many=100, limit=5000)
+        self.init()
+        config = self.folder / "holdfast.yaml"
+        for memory, order, says in (("256MiB", "128MiB", None), ("256MiB", "1GiB", "would hold 1.0 GiB.*raise memory"),
+                                    ("128MiB", "64MiB", "raise memory"), ("2GiB", "1GiB", None)):
+            config.write_text(json.dumps({"memory": memory, "sources": {
+                "cache": {"redis": {"url": source.url(), "order_memory": order}}}}))
+            result = self.hf("backup", "cache", "--config", config, says=says or "")
+            self.assertEqual(says is None, "warning" not in result.err, result)
+
     def test_order_survives_a_restart(self):
         """The same keys make the same bytes, though the server sends them in another order."""
         source = self.filled("redis7", many=20000)

@@ -1,10 +1,15 @@
 #!/usr/bin/python3
 """Redis servers that lie, stall, break off or refuse: an error that says so, soon, and no snapshot."""
+import json
+import os
+import signal
+import socket
+import struct
 import threading
 import time
 
 import harness
-from harness import BUSY, DAMAGED, FAILED, UNREACHABLE
+from harness import BUSY, DAMAGED, DONE, FAILED, UNREACHABLE
 from redis_harness import Peer, TestCase, bulk
 
 RESYNC = b"+FULLRESYNC " + b"a" * 40 + b" 17\r\n"
@@ -54,6 +59,57 @@ class Faults(TestCase):
         for head, data in ((size, self.dump[:-100]), (size, b""), (b"$EOF:" + MARK + b"\r\n", self.dump),
                            (b"$EOF:" + MARK + b"\r\n", self.dump[:5000]), (b"", b"")):
             self.attempt({b"PSYNC": self.sends(RESYNC, head, data)}, UNREACHABLE, "closed the connection")
+
+    def test_reset_in_mid_dump(self):
+        def reset(connection):
+            connection.sendall(RESYNC + b"$EOF:" + MARK + b"\r\n" + self.dump[:5000])
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.attempt({b"PSYNC": reset}, UNREACHABLE, "connection was lost|closed the connection")
+
+    def each_stage(self, answers, act, wanted):
+        """The server dies at the n-th command, for every n: said, soon, each time."""
+        with Peer(answers) as peer:
+            act(peer, DONE)
+            commands = len(peer.seen)
+        self.assertGreaterEqual(commands, wanted)
+        for stage in range(commands):
+            with Peer(answers) as peer:
+                peer.dies_at = stage
+                act(peer, UNREACHABLE)
+
+    def test_source_dies_at_each_stage(self):
+        size = b"$%d\r\n" % len(self.dump)
+        whole = {b"PSYNC": RESYNC + size + self.dump}
+        self.each_stage(whole, lambda peer, expect: self.backup(peer.url, "--name", "s", expect=expect), 3)
+        self.assertEqual(1, len(self.snapshots()))
+
+    def test_source_that_is_scanned_dies_at_each_stage(self):
+        value = self.server("redis7")
+        value.ask("SET", "k", "value")
+        answers = {b"PSYNC": b"-ERR unknown command 'PSYNC'\r\n", b"SYNC": b"-ERR unknown command 'SYNC'\r\n",
+                   b"SELECT": b"+OK\r\n", b"SCAN": b"*2\r\n$1\r\n0\r\n*1\r\n$1\r\nk\r\n", b"PEXPIRETIME": b":-1\r\n",
+                   b"DUMP": bulk(value.ask("DUMP", "k")), b"FUNCTION": bulk(value.ask("FUNCTION", "DUMP")),
+                   b"INFO": bulk(b"redis_version:7.0.15\r\nrole:master\r\nredis_mode:standalone\r\n"
+                                 b"db0:keys=1,expires=0,avg_ttl=0\r\n")}
+        self.each_stage(answers, lambda peer, expect: self.backup(peer.url, "--name", "s", expect=expect), 5)
+        self.assertEqual(1, self.properties("s@latest")["keys"])
+        self.assertEqual(1, len(self.snapshots()))
+
+    def test_older_versions(self):
+        """What they say of themselves, and that they know no rdb-only. (None of their servers is here.)"""
+        for line in (b"redis_version:6.2.14", b"redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:7.2.8"):
+            dump = b"REDIS0009" + self.dump[9:]
+            dump = dump[:-8] + checksum(dump[:-8]).to_bytes(8, "little")
+            self.attempt({b"INFO": bulk(line + b"\r\nrole:master\r\nredis_mode:standalone\r\n"),
+                          b"REPLCONF RDB-ONLY": b"-ERR Unrecognized REPLCONF option: rdb-only\r\n",
+                          b"PSYNC": RESYNC + b"$%d\r\n" % len(dump) + dump}, 0, (),
+                         snapshots=len(self.snapshots()) + 1)
+            self.assertIn(line[14:17].decode(), json.dumps(self.properties("s@latest")["server"]))
+
+    def test_huge_length_that_never_comes(self):
+        """A string of an exbibyte, of which there is nothing: no memory is made for it."""
+        body = b"REDIS0011\x00\x01k\x81\x10" + bytes(7) + b"x" * 100_000
+        self.attempt({b"PSYNC": self.sends(RESYNC, b"$EOF:" + MARK + b"\r\n", body)}, UNREACHABLE, "closed")
 
     def test_lying_length(self):
         for length in (len(self.dump) - 1, len(self.dump) - 9, 3, 0):
@@ -150,6 +206,68 @@ class Faults(TestCase):
         with Peer({b"RESTORE HOLDFAST:PROBE": b"+OK\r\n", b"SELECT": b"+OK\r\n", b"DBSIZE": b":0\r\n", b"TIME": now,
                    b"FUNCTION": b"+OK\r\n", b"RESTORE": lambda connection: None}) as peer:
             self.restore("s@latest", peer.url, expect=UNREACHABLE, says="not complete")
+
+    def target_answers(self, source):
+        """Of an empty server that takes everything, and has the source's keys when it is read back."""
+        now = b"*2\r\n" + bulk(b"%d" % time.time()) + bulk(b"5")
+        return {b"RESTORE": b"+OK\r\n", b"SELECT": b"+OK\r\n", b"DBSIZE": b":0\r\n", b"TIME": now,
+                b"FUNCTION": b"+OK\r\n", b"PEXPIRETIME": b":-1\r\n", b"DUMP": bulk(source.ask("DUMP", "k"))}
+
+    def one_key(self):
+        source = self.server("redis7")
+        source.ask("SET", "k", "value")
+        self.backup(source.url(), "--name", "s")
+        return source
+
+    def test_target_dies_at_each_stage(self):
+        source = self.one_key()
+        self.each_stage(self.target_answers(source),
+                        lambda peer, expect: self.restore("s@latest", peer.url, expect=expect), 5)
+
+    def test_target_that_is_full(self):
+        """Refused by the server in the middle, with what is to be done."""
+        source = self.one_key()
+        full = b"-OOM command not allowed when used memory > 'maxmemory'.\r\n"
+        answers = self.target_answers(source)
+        with Peer({**answers, b"RESTORE": full, b"RESTORE HOLDFAST:PROBE": b"+OK\r\n"}) as peer:
+            self.restore("s@latest", peer.url, expect=FAILED, says=["raise maxmemory", "not complete"])
+
+    def test_target_that_becomes_full(self):
+        """A real one, whose limit is lowered while it is filled."""
+        source = self.filled("redis7", many=20000, limit=5000)
+        self.backup(source.url(), "--name", "s")
+        target = self.server("redis7", "maxmemory 1gb", "maxmemory-policy noeviction")
+        process = self.start("restore", "s@latest", "--to", target.url())
+        with target.client() as client:
+            while not int(client("DBSIZE")):
+                self.assertIsNone(process.poll(), "it was too fast")
+            client("CONFIG", "SET", "maxmemory", "1")
+        result = self.finish(process, FAILED)
+        self.assertRegex(result.said, "raise maxmemory")
+        target.ask("CONFIG", "SET", "maxmemory", "0")
+        self.restore("s@latest", target.url(), "--replace", says="proven")
+
+    def test_target_that_is_killed(self):
+        source = self.filled("redis7", many=20000, limit=5000)
+        self.backup(source.url(), "--name", "s")
+        target = self.server("redis7")
+        process = self.start("restore", "s@latest", "--to", target.url())
+        with target.client() as client:
+            while not int(client("DBSIZE")):
+                self.assertIsNone(process.poll(), "it was too fast")
+        os.kill(int((target.folder / "run/server.pid").read_text().split()[0]), signal.SIGKILL)
+        self.assertRegex(self.finish(process, UNREACHABLE).said, "not complete|connection|refused")
+
+    def test_target_that_stops_answering(self):
+        source = self.one_key()
+        for silent in (b"RESTORE", b"DUMP", b"SELECT", b"DBSIZE"):
+            answers = {**self.target_answers(source), silent: lambda connection: connection.recv(1)}
+            answers.setdefault(b"RESTORE HOLDFAST:PROBE", b"+OK\r\n")
+            with Peer(answers) as peer:
+                config = self.folder / "c.yaml"
+                config.write_text(f"sources: {{s: {{redis: {{url: '{peer.url}', timeout: 1}}}}}}\n")
+                self.hf("restore", "s@latest", "--to", "same", "--config", config, expect=UNREACHABLE,
+                        says="did not answer in time")
 
     def test_target_has_other_content(self):
         """What is read back is compared, key by key, and named."""

@@ -84,6 +84,24 @@ static void plan_beside_a_large_index_leaves_room_for_it(void **state)
                  HF_USAGE, &err);
 }
 
+static void spare_leaves_the_least_that_works(void **state)
+{
+    const uint64_t mib = 1 << 20;
+    (void)state;
+    for (uint64_t memory = 64 * mib; memory <= 1024 * mib; memory += 7 * mib) {
+        struct hf_error err = HF_ERROR_INIT;
+        struct hf_backup_plan plan;
+        uint64_t spare = hf_backup_plan_spare(memory, 1, 4 << 20);
+        assert_true(spare < memory);
+        if (spare > 0)
+            assert_int_equal(hf_backup_plan(memory - spare, 1, 1, 4 << 20, &plan, &err), HF_OK);
+        if (memory >= 256 * mib)
+            assert_true(spare >= 64 * mib);
+    }
+    assert_int_equal(hf_backup_plan_spare(0, 1, 4 << 20),
+                     hf_backup_plan_spare(HF_BACKUP_MEMORY, 1, 4 << 20));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -91,6 +109,7 @@ int main(void)
         cmocka_unit_test(plan_defaults_serve_every_processor),
         cmocka_unit_test(plan_beside_a_large_index_leaves_room_for_it),
         cmocka_unit_test(plan_too_little_memory_says_what_is_needed),
+        cmocka_unit_test(spare_leaves_the_least_that_works),
     };
     return cmocka_run_group_tests_name("backup_plan", tests, NULL, NULL);
 }

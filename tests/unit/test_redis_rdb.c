@@ -338,6 +338,37 @@ static void feed_module_value_is_passed_over(void **state)
     }
 }
 
+/* Lengths that no memory has: they are counted down, and nothing is made for them. (A sanitizer
+ * would end the program at the attempt.) */
+static void feed_huge_lengths_are_passed_over_without_memory(void **state)
+{
+    static const uint8_t huge[][16] = {
+        {HF_RDB_STRING, 1, 'h', 0x81, 0x40, 0, 0, 0, 0, 0, 0, 0},               /* a string */
+        {HF_RDB_MODULE_2, 1, 'h', 0x01, 5, 0x81, 0x40, 0, 0, 0, 0, 0, 0, 0, 0}, /* of a module */
+        {HF_RDB_LIST, 1, 'h', 0x81, 0x40, 0, 0, 0, 0, 0, 0, 0},                 /* of elements */
+        {HF_RDB_SET, 1, 'h', 1, 0x81, 0x40, 0, 0, 0, 0, 0, 0, 0},               /* an element */
+    };
+    static uint8_t zeros[1 << 20];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof huge / sizeof *huge; i++) {
+        struct told told = {.version = 0};
+        struct hf_error err = HF_ERROR_INIT;
+        struct hf_rdb_handler handler = {.ctx = &told, .header = on_header, .key = on_key};
+        HF_AUTO(hf_rdb) rdb;
+        bool checked;
+
+        hf_rdb_init(&rdb, &handler);
+        assert_ok(hf_rdb_feed(&rdb, "REDIS0011", HF_RDB_MAGIC, &err), &err);
+        assert_ok(hf_rdb_feed(&rdb, huge[i], sizeof huge[i], &err), &err);
+        for (unsigned piece = 0; piece < 4; piece++)
+            assert_ok(hf_rdb_feed(&rdb, zeros, sizeof zeros, &err), &err);
+        assert_int_equal(told.keys, 1);
+        assert_true(rdb.text.cap < 4096);
+        assert_fails(hf_rdb_end(&rdb, &checked, &err), HF_DAMAGED, &err);
+    }
+}
+
 static void feed_checksum_zero_is_taken_unchecked(void **state)
 {
     HF_AUTO(hf_buf) data = HF_BUF_INIT;
@@ -386,6 +417,7 @@ int main(void)
         cmocka_unit_test(feed_unknown_type_is_rest),
         cmocka_unit_test(feed_types_of_the_other_flavour_are_not_taken),
         cmocka_unit_test(feed_module_value_is_passed_over),
+        cmocka_unit_test(feed_huge_lengths_are_passed_over_without_memory),
         cmocka_unit_test(feed_checksum_zero_is_taken_unchecked),
         cmocka_unit_test(length_put_comes_back),
         cmocka_unit_test(crc64_known_text_gives_known_sum),
