@@ -75,7 +75,7 @@ typedef int32_t hf_utc_offset_fn(const void *zone, int64_t time);
 struct hf_retention_policy {
     const char *job;
     const struct hf_keep *keep; /* without a rule all its snapshots stay */
-    hf_utc_offset_fn *offset;   /* NULL: UTC */
+    hf_utc_offset_fn *offset;   /* hf_zone_offset, say; NULL: UTC */
     const void *zone;
 };
 

@@ -59,8 +59,8 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
                     BIT(HF_OPT_EXCLUDE_TABLE) | BIT(HF_OPT_EXCLUDE_DATA) | BIT(HF_OPT_BIN_DIR) |
                     BIT(HF_OPT_SPLIT) | BIT(HF_OPT_EXCLUDE) | BIT(HF_OPT_INCLUDE) |
                     BIT(HF_OPT_ALL_FILE_SYSTEMS) | BIT(HF_OPT_SKIP_UNREADABLE) |
-                    BIT(HF_OPT_LOCK_TIMEOUT) | BIT(HF_OPT_JOBS) | BIT(HF_OPT_MEMORY) |
-                    BIT(HF_OPT_THREADS) | BIT(HF_OPT_LEVEL),
+                    BIT(HF_OPT_LOCK_TIMEOUT) | BIT(HF_OPT_TAG) | BIT(HF_OPT_JOBS) |
+                    BIT(HF_OPT_MEMORY) | BIT(HF_OPT_THREADS) | BIT(HF_OPT_LEVEL),
          .max_operands = HF_OPERANDS_MAX},
     [HF_COMMAND_RESTORE] =
         {.name = "restore",
@@ -110,7 +110,8 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
                                   "files; --path chooses.",
                          .examples = "holdfast list app\n"
                                      "holdfast list uploads@latest --path 'img/**'",
-                         .options = REPOSITORY | BIT(HF_OPT_PATH),
+                         .options =
+                             REPOSITORY | BIT(HF_OPT_PATH) | BIT(HF_OPT_TAG) | BIT(HF_OPT_JOB),
                          .max_operands = 1},
     [HF_COMMAND_SHOW] = {.name = "show",
                          .operands = "SNAPSHOT",
@@ -201,6 +202,65 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
          .options = CREDENTIAL | BIT(HF_OPT_MEMORY) | BIT(HF_OPT_THREADS),
          .min_operands = 2,
          .max_operands = HF_OPERANDS_MAX},
+    [HF_COMMAND_PRUNE] =
+        {.name = "prune",
+         .operands = "[JOB|SOURCE...]",
+         .summary = "Let snapshots go that no rule keeps",
+         .about =
+             "Removes the snapshots that the \"keep\" rules of jobs do not keep, in every "
+             "repository of the jobs, or in --repository. With --dry-run it changes nothing, and "
+             "says of every snapshot whether it stays or goes, and why.\n\n"
+             "A snapshot is judged by the rules of the job that made it; one of no job by those of "
+             "all jobs that have its source. Never removed are the newest snapshot of a source, "
+             "the "
+             "newest proven one, and pinned ones. Sources that no job stores in a repository, and "
+             "snapshots of jobs that are not in the configuration, are left alone unless the "
+             "source "
+             "is named. What is dated wrongly, or empty, does not count for the others.\n\n"
+             "A writer key is enough. Snapshots that the store has locked are left for another "
+             "time.",
+         .examples = "holdfast prune --dry-run\n"
+                     "holdfast prune nightly\n"
+                     "holdfast prune old_app --keep last=1 --repository offsite",
+         .options = REPOSITORY | BIT(HF_OPT_DRY_RUN) | BIT(HF_OPT_KEEP) | BIT(HF_OPT_MEMORY),
+         .max_operands = HF_OPERANDS_MAX},
+    [HF_COMMAND_FORGET] =
+        {.name = "forget",
+         .operands = "SNAPSHOT...",
+         .summary = "Remove single snapshots",
+         .about =
+             "Removes the snapshots that are named, from every repository of the configuration "
+             "that holds them, or from --repository. What they alone needed is removed by "
+             "\"holdfast prune\".\n\n"
+             "Refused before anything is removed: pinned ones, and without --force the newest "
+             "snapshot of a source and the newest proven one. With --force and its whole id, a "
+             "snapshot that cannot be read is removed too.",
+         .examples = "holdfast forget app@2026-11-21T02:00\n"
+                     "holdfast forget --dry-run 3f2a81c09d44",
+         .options = REPOSITORY | BIT(HF_OPT_DRY_RUN) | BIT(HF_OPT_FORCE),
+         .min_operands = 1,
+         .max_operands = HF_OPERANDS_MAX},
+    [HF_COMMAND_PIN] =
+        {.name = "pin",
+         .operands = "SNAPSHOT...",
+         .summary = "Keep snapshots whatever the rules say",
+         .about =
+             "Pins the snapshots that are named, in every repository of the configuration that "
+             "holds them, or in --repository: neither \"prune\" nor \"forget\" removes them. "
+             "Pinned again, the new reason and end count. Copies take pins along.",
+         .examples = "holdfast pin app@2026-11-21 --reason 'before the migration' --until 90d",
+         .options = REPOSITORY | BIT(HF_OPT_REASON) | BIT(HF_OPT_UNTIL),
+         .min_operands = 1,
+         .max_operands = HF_OPERANDS_MAX},
+    [HF_COMMAND_UNPIN] = {.name = "unpin",
+                          .operands = "SNAPSHOT...",
+                          .summary = "Take pins away",
+                          .about = "Takes the pins of the snapshots away, in every repository of "
+                                   "the configuration that holds them, or in --repository.",
+                          .examples = "holdfast unpin app@2026-11-21",
+                          .options = REPOSITORY,
+                          .min_operands = 1,
+                          .max_operands = HF_OPERANDS_MAX},
     [HF_COMMAND_KEY_LIST] = {.name = "key list",
                              .operands = "",
                              .summary = "List the keys of a repository",

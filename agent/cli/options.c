@@ -301,6 +301,42 @@ static const struct hf_option options[HF_OPT_COUNT] = {
                       .group = HF_GROUP_COMMAND,
                       .value = "TIME|SPAN",
                       .help = "Only runs that began since then: 2026-11-21, or 7d"},
+
+    [HF_OPT_TAG] = {.name = "tag",
+                    .takes = HF_TAKES_MANY,
+                    .group = HF_GROUP_COMMAND,
+                    .value = "TAG",
+                    .help = "Mark the snapshots with this word, or list those that have it; may be "
+                            "repeated"},
+    [HF_OPT_JOB] = {.name = "job",
+                    .takes = HF_TAKES_ONE,
+                    .group = HF_GROUP_COMMAND,
+                    .value = "JOB",
+                    .help = "Only snapshots that this job made"},
+    [HF_OPT_DRY_RUN] = {.name = "dry-run",
+                        .letter = 'n',
+                        .group = HF_GROUP_COMMAND,
+                        .help = "Change nothing, and say what would be done, and why"},
+    [HF_OPT_FORCE] = {.name = "force",
+                      .group = HF_GROUP_COMMAND,
+                      .help = "Also the newest snapshot of a source, or the newest proven one, or "
+                              "one that cannot be read"},
+    [HF_OPT_KEEP] = {.name = "keep",
+                     .takes = HF_TAKES_MANY,
+                     .group = HF_GROUP_COMMAND,
+                     .value = "RULE=N",
+                     .help = "Judge what is named by these rules instead of its jobs': last=3, "
+                             "daily=14, within=30d, tags=release; may be repeated"},
+    [HF_OPT_REASON] = {.name = "reason",
+                       .takes = HF_TAKES_ONE,
+                       .group = HF_GROUP_COMMAND,
+                       .value = "TEXT",
+                       .help = "Why, for whoever comes across the pin"},
+    [HF_OPT_UNTIL] = {.name = "until",
+                      .takes = HF_TAKES_ONE,
+                      .group = HF_GROUP_COMMAND,
+                      .value = "TIME|SPAN",
+                      .help = "When the pin ends: 2027-01-31 (UTC), or 90d from now"},
 };
 
 const struct hf_option *hf_option(enum hf_option_id id)

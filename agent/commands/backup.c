@@ -22,15 +22,17 @@ struct outcome {
 };
 
 static enum hf_status backup_options(const struct hf_session *session,
-                                     const struct hf_config_source *source, char *host,
+                                     const struct hf_backup_task *task, char *host,
                                      size_t host_size, struct hf_backup_options *out,
                                      struct hf_error *err)
 {
     unsigned level = 0;
 
-    *out = (struct hf_backup_options){.source = source->name,
-                                      .kind = source->kind->source->name,
+    *out = (struct hf_backup_options){.source = task->source->name,
+                                      .kind = task->source->kind->source->name,
                                       .host = host,
+                                      .job = task->job,
+                                      .tags = &session->args->values[HF_OPT_TAG],
                                       .cancel = session->cancel,
                                       .observer = hf_output_observer(session->output)};
     if (gethostname(host, host_size) != 0)
@@ -107,7 +109,7 @@ static enum hf_status capture_and_commit(struct hf_session *session,
     return status;
 }
 
-static enum hf_status back_up(struct hf_session *session, struct hf_config_source *source,
+static enum hf_status back_up(struct hf_session *session, const struct hf_backup_task *task,
                               const char *run, struct outcome *out, struct hf_error *err)
 {
     char host[256];
@@ -116,11 +118,11 @@ static enum hf_status back_up(struct hf_session *session, struct hf_config_sourc
     int64_t start = hf_clock_monotonic();
     enum hf_status status;
 
-    HF_TRY(backup_options(session, source, host, sizeof host, &options, err));
-    share_memory(session, source, &options);
+    HF_TRY(backup_options(session, task, host, sizeof host, &options, err));
+    share_memory(session, task->source, &options);
     HF_TRY(hf_backup_begin(session->at_hand->repo, &options, &backup, err));
-    hf_output_begin(session->output, source->name);
-    status = capture_and_commit(session, source, run, options.beside, backup, out, err);
+    hf_output_begin(session->output, task->source->name);
+    status = capture_and_commit(session, task->source, run, options.beside, backup, out, err);
     hf_output_end(session->output);
     out->took = hf_clock_monotonic() - start;
     return status;
@@ -162,7 +164,7 @@ static enum hf_status run_task(struct hf_session *session, const struct hf_backu
 
     HF_TRY(hf_session_new_work(session, err));
     HF_TRY(hf_choose_open(session, &task->chosen, err));
-    if (back_up(session, task->source, run, &outcome, err) != HF_OK) {
+    if (back_up(session, task, run, &outcome, err) != HF_OK) {
         (void)hf_session_cause(session, err);
         return hf_error_prefix(err, "backup %s", task->source->name);
     }
@@ -253,6 +255,19 @@ static enum hf_status run_copies(struct hf_session *session, const struct hf_bac
     return HF_OK;
 }
 
+static enum hf_status check_tags(const struct hf_strings *tags, struct hf_error *err)
+{
+    if (tags->count > HF_TAGS_MAX)
+        return hf_error_set(err, HF_USAGE, "--tag: at most %d tags", HF_TAGS_MAX);
+    for (size_t i = 0; i < tags->count; i++)
+        if (!hf_tag_is_good(tags->items[i]))
+            return hf_error_set(err, HF_USAGE,
+                                "--tag \"%.100s\": a tag is 1 to %d letters, digits, and any of "
+                                "._-:/@+=",
+                                tags->items[i], HF_TAG_MAX);
+    return HF_OK;
+}
+
 /* Copies are made whatever became of the backups: they also bring what earlier ones could not. */
 enum hf_status hf_run_backup(struct hf_session *session, struct hf_error *err)
 {
@@ -262,6 +277,7 @@ enum hf_status hf_run_backup(struct hf_session *session, struct hf_error *err)
     enum hf_status status;
     bool done;
 
+    HF_TRY(check_tags(&session->args->values[HF_OPT_TAG], err));
     HF_TRY(hf_backup_plan_make(session, &plan, err));
     status = hf_backup_trigger(session, &done, err);
     if (done || status != HF_OK) {

@@ -23,20 +23,24 @@ static bool same_repository(const char *a, const char *b)
 }
 
 static enum hf_status add_task(struct hf_backup_plan *plan, struct hf_config_source *source,
-                               const char *repository, struct hf_error *err)
+                               const char *repository, const char *job, struct hf_error *err)
 {
     struct hf_backup_task *more;
 
     for (size_t i = 0; i < plan->count; i++) {
-        if (plan->tasks[i].source == source &&
-            same_repository(plan->tasks[i].repository, repository))
-            return HF_OK; /* named twice, by two jobs for example */
+        if (plan->tasks[i].source != source ||
+            !same_repository(plan->tasks[i].repository, repository))
+            continue;
+        if (plan->tasks[i].job != job) /* named twice, by two jobs for example */
+            plan->tasks[i].job = NULL;
+        return HF_OK;
     }
     more = realloc(plan->tasks, (plan->count + 1) * sizeof *more);
     if (!more)
         return hf_error_memory(err);
     plan->tasks = more;
-    more[plan->count++] = (struct hf_backup_task){.source = source, .repository = repository};
+    more[plan->count++] =
+        (struct hf_backup_task){.source = source, .repository = repository, .job = job};
     return HF_OK;
 }
 
@@ -79,7 +83,7 @@ static enum hf_status add_job(struct hf_session *session, const struct hf_config
 
         if (!source)
             return unknown_name(session->config, name, err);
-        HF_TRY(add_task(plan, source, job->repositories.items[0], err));
+        HF_TRY(add_task(plan, source, job->repositories.items[0], job->name, err));
     }
     return HF_OK;
 }
@@ -99,7 +103,7 @@ static enum hf_status add_everything(struct hf_session *session, struct hf_backu
     for (size_t i = 0; i < config->job_count; i++)
         HF_TRY(add_job(session, &config->jobs[i], plan, err));
     for (size_t i = 0; i < config->source_count && config->job_count == 0; i++)
-        HF_TRY(add_task(plan, &config->sources[i], NULL, err));
+        HF_TRY(add_task(plan, &config->sources[i], NULL, NULL, err));
     return HF_OK;
 }
 
@@ -113,12 +117,12 @@ static enum hf_status add_operand(struct hf_session *session, const char *operan
         struct hf_config_source *made = &plan->urls[plan->url_count++];
 
         HF_TRY(hf_kind_source_of_url(session, operand, made, err));
-        return add_task(plan, made, NULL, err);
+        return add_task(plan, made, NULL, NULL, err);
     }
     if (!job && !source)
         return unknown_name(session->config, operand, err);
     HF_TRY(hf_kind_refuse_url_options(session->args, operand, err));
-    return job ? add_job(session, job, plan, err) : add_task(plan, source, NULL, err);
+    return job ? add_job(session, job, plan, err) : add_task(plan, source, NULL, NULL, err);
 }
 
 /* The plan's copy from one to another. */

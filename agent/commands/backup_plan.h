@@ -10,6 +10,7 @@
 struct hf_backup_task {
     struct hf_config_source *source; /* of the configuration, or of the plan */
     const char *repository;          /* the job's, or NULL */
+    const char *job;                 /* whose snapshot it is; NULL: of none, or of several */
     struct hf_chosen chosen;
 };
 

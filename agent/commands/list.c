@@ -3,6 +3,7 @@
 #include "agent/commands/run.h"
 #include "agent/config/duration.h"
 #include "agent/repositories/choose.h"
+#include "agent/repositories/pins.h"
 #include "agent/repositories/snapshots.h"
 #include "agent/terminal/table.h"
 #include "base/clock.h"
@@ -16,6 +17,7 @@ struct listed {
     struct hf_chosen chosen;
     const char *name; /* what people call it */
     struct hf_snapshots list;
+    struct hf_pins pins;
 };
 
 struct listing {
@@ -32,8 +34,10 @@ struct listing {
 
 static void listing_auto(struct listing *listing)
 {
-    for (size_t i = 0; i < listing->count; i++)
+    for (size_t i = 0; i < listing->count; i++) {
         hf_snapshots_free(&listing->items[i].list);
+        hf_pins_free(&listing->items[i].pins);
+    }
     free(listing->items);
     free(listing->rows);
 }
@@ -67,11 +71,12 @@ static enum hf_status load_one(struct listing *listing, struct listed *one, cons
                                struct hf_error *err)
 {
     struct hf_session *session = listing->session;
+    const struct hf_observer *observer = hf_output_observer(session->output);
     struct hf_opened *opened;
 
     HF_TRY(hf_choose_open_beside(session, &one->chosen, &opened, err));
-    if (hf_snapshots_load(opened->repo, source, hf_output_observer(session->output), &one->list,
-                          err) != HF_OK)
+    if (hf_snapshots_load(opened->repo, source, observer, &one->list, err) != HF_OK ||
+        hf_pins_load(opened->repo, observer, &one->pins, err) != HF_OK)
         return hf_opened_name(opened, err);
     listing->unreadable += one->list.unreadable;
     return HF_OK;
@@ -141,6 +146,18 @@ static bool is_row(const struct listing *listing, size_t at, const struct hf_sna
     return true;
 }
 
+/* --tag and --job. */
+static bool is_wanted(const struct listing *listing, const struct hf_snapshot_info *info)
+{
+    const struct hf_strings *tags = &listing->session->args->values[HF_OPT_TAG];
+    const char *job = hf_args_value(listing->session->args, HF_OPT_JOB);
+    bool tagged = tags->count == 0;
+
+    for (size_t i = 0; i < tags->count && !tagged; i++)
+        tagged = hf_strings_contain(&info->tags, tags->items[i]);
+    return tagged && (!job || (info->job && strcmp(info->job, job) == 0));
+}
+
 static enum hf_status make_rows(struct listing *listing, struct hf_error *err)
 {
     size_t most = 0;
@@ -154,7 +171,7 @@ static enum hf_status make_rows(struct listing *listing, struct hf_error *err)
         const struct hf_snapshots *list = &listing->items[i].list;
 
         for (size_t k = 0; k < list->count; k++)
-            if (is_row(listing, i, &list->items[k]))
+            if (is_row(listing, i, &list->items[k]) && is_wanted(listing, &list->items[k]))
                 listing->rows[listing->row_count++] = &list->items[k];
     }
     if (listing->row_count > 1)
@@ -221,6 +238,46 @@ static enum hf_status add_places(struct hf_table *table, const json_t *in, const
     return hf_table_add(table, err, "%s", cell);
 }
 
+/* ---- pins and tags ---- */
+
+/* In any of the repositories. */
+static const struct hf_pin *pin_of(const struct listing *listing,
+                                   const struct hf_snapshot_info *info, int64_t now)
+{
+    for (size_t i = 0; i < listing->count; i++) {
+        const struct hf_pin *pin = hf_pins_find(&listing->items[i].pins, info->id);
+
+        if (hf_pin_holds(pin, now))
+            return pin;
+    }
+    return NULL;
+}
+
+/* "pinned, release" */
+static enum hf_status add_notes(struct hf_table *table, const struct hf_snapshot_info *info,
+                                const struct hf_pin *pin, struct hf_error *err)
+{
+    HF_AUTO(hf_buf) text = HF_BUF_INIT;
+    const char *cell;
+
+    HF_TRY(hf_buf_append_str(&text, pin ? "pinned" : "", err));
+    for (size_t i = 0; i < info->tags.count; i++)
+        HF_TRY(hf_buf_printf(&text, err, "%s%s", text.len ? ", " : "", info->tags.items[i]));
+    HF_TRY(hf_buf_cstr(&text, &cell, err));
+    return hf_table_add(table, err, "%.200s", cell);
+}
+
+/* "proven 2026-11-21": since when it is known. */
+static enum hf_status add_state(struct hf_table *table, const struct hf_snapshot_info *info,
+                                struct hf_error *err)
+{
+    char time[HF_TIME_TEXT];
+
+    hf_time_format(time, info->state_time);
+    return hf_table_add(table, err, "%s%s%.10s", hf_snapshot_state_name(info->state),
+                        info->state_time ? " " : "", info->state_time ? time : "");
+}
+
 /* ---- writing ---- */
 
 static enum hf_status add_row(struct hf_table *table, const struct hf_snapshot_info *info,
@@ -235,7 +292,7 @@ static enum hf_status add_row(struct hf_table *table, const struct hf_snapshot_i
     HF_TRY(hf_table_add(table, err, "%.*s", HF_SHORT_ID, info->id));
     HF_TRY(hf_table_add(table, err, "%s", time));
     HF_TRY(hf_table_add(table, err, "%s", info->source));
-    HF_TRY(hf_table_add(table, err, "%s", hf_snapshot_state_name(info->state)));
+    HF_TRY(add_state(table, info, err));
     HF_TRY(hf_table_add(table, err, "%s", size));
     HF_TRY(hf_table_add(table, err, "%s", stored));
     return hf_table_add(table, err, "%s", age);
@@ -247,15 +304,18 @@ static enum hf_status write_row(const struct listing *listing, struct hf_table *
 {
     HF_AUTO_JSON in = places(listing, info, true);
     HF_AUTO_JSON missing = places(listing, info, false);
+    const struct hf_pin *pin = pin_of(listing, info, now);
     json_t *event = hf_snapshot_json(info);
 
-    if (!in || !missing || json_object_set(event, "repositories", in) != 0 ||
+    if (!in || json_object_set_new(event, "pin", hf_pin_json(pin)) != 0 || !missing ||
+        json_object_set(event, "repositories", in) != 0 ||
         json_object_set(event, "missing", missing) != 0) {
         json_decref(event);
         return hf_error_memory(err);
     }
     hf_output_event(listing->session->output, "snapshot", event);
     HF_TRY(add_row(table, info, now, err));
+    HF_TRY(add_notes(table, info, pin, err));
     return listing->several ? add_places(table, in, missing, err) : HF_OK;
 }
 
@@ -265,8 +325,9 @@ static enum hf_status write_list(const struct listing *listing, struct hf_error 
     int64_t now = hf_clock_now();
 
     HF_TRY(hf_table_begin(&table,
-                          listing->several ? "ID|TIME|SOURCE|STATE|>SIZE|>STORED|>AGE|REPOSITORIES"
-                                           : "ID|TIME|SOURCE|STATE|>SIZE|>STORED|>AGE",
+                          listing->several
+                              ? "ID|TIME|SOURCE|STATE|>SIZE|>STORED|>AGE|NOTES|REPOSITORIES"
+                              : "ID|TIME|SOURCE|STATE|>SIZE|>STORED|>AGE|NOTES",
                           err));
     for (size_t i = 0; i < listing->row_count; i++)
         HF_TRY(write_row(listing, &table, listing->rows[i], now, err));

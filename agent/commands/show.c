@@ -3,6 +3,7 @@
 #include "agent/config/duration.h"
 #include "agent/kinds/kind.h"
 #include "agent/repositories/choose.h"
+#include "agent/repositories/pins.h"
 #include "agent/repositories/snapshots.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -29,6 +30,38 @@ static void write_facts(struct hf_session *session, const struct hf_snapshot_inf
                    info->records, kind->records, stored);
 }
 
+/* What retention looks at, where there is some. */
+static enum hf_status write_retention(struct hf_session *session,
+                                      const struct hf_snapshot_info *info, json_t *event,
+                                      struct hf_error *err)
+{
+    HF_AUTO(hf_buf) text = HF_BUF_INIT;
+    struct hf_pin pin = {.time = 0};
+    struct hf_error why = HF_ERROR_INIT;
+    const char *line;
+    enum hf_status status = hf_pin_read(session->at_hand->repo, info->id, &pin, &why);
+    bool pinned = status == HF_OK && hf_pin_holds(&pin, hf_clock_now());
+
+    if (status != HF_OK && status != HF_NOT_FOUND) {
+        *err = why;
+        return hf_session_name_repository(session, err);
+    }
+    if (info->job)
+        hf_output_text(session->output, "job       %s\n", info->job);
+    for (size_t i = 0; i < info->tags.count; i++)
+        hf_output_text(session->output, "%s%s%s", i ? ", " : "tags      ", info->tags.items[i],
+                       i + 1 == info->tags.count ? "\n" : "");
+    status = pinned ? hf_pin_words(&pin, &text, err) : HF_OK;
+    if (json_object_set_new(event, "pin", hf_pin_json(pinned ? &pin : NULL)) != 0)
+        status = hf_error_memory(err);
+    hf_pin_done(&pin);
+    HF_TRY(status);
+    HF_TRY(hf_buf_cstr(&text, &line, err));
+    if (pinned)
+        hf_output_text(session->output, "keep      %s\n", line);
+    return HF_OK;
+}
+
 static enum hf_status write_snapshot(struct hf_session *session, struct hf_snapshot *snapshot,
                                      struct hf_error *err)
 {
@@ -40,6 +73,7 @@ static enum hf_status write_snapshot(struct hf_session *session, struct hf_snaps
         return hf_error_memory(err);
     HF_TRY(hf_kind_find(info->kind, &kind, err));
     write_facts(session, info, kind);
+    HF_TRY(write_retention(session, info, event, err));
     HF_TRY(kind->show(session->output, info, hf_snapshot_feed(snapshot), event, err));
     hf_output_event(session->output, "snapshot", json_incref(event));
     return HF_OK;

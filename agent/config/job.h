@@ -15,10 +15,10 @@ struct hf_config_job {
     struct hf_strings sources;
     struct hf_strings repositories; /* at least one; what is stored in the first is copied on */
     struct hf_keep keep;            /* no rule: everything stays */
-    char *timezone;                 /* of schedule, windows and drill; or NULL: the machine's */
-    struct hf_schedule *schedule;   /* or NULL */
-    struct hf_strings after;        /* jobs; at most one of schedule and after is given */
-    struct hf_windows *windows;     /* in which it does not start; or NULL */
+    char *timezone;               /* of schedule, windows, keep and drill; or NULL: the machine's */
+    struct hf_schedule *schedule; /* or NULL */
+    struct hf_strings after;      /* jobs; at most one of schedule and after is given */
+    struct hf_windows *windows;   /* in which it does not start; or NULL */
     struct hf_plan_retry retry;
     int64_t time_limit;            /* nanoseconds of a run; 0: none */
     struct hf_config_drill *drill; /* or NULL: none is asked for */

@@ -1,5 +1,6 @@
 #include "agent/repositories/snapshots.h"
 
+#include "agent/repositories/pins.h"
 #include "base/clock.h"
 #include "base/text.h"
 
@@ -84,11 +85,11 @@ json_t *hf_snapshot_json(const struct hf_snapshot_info *info)
     hf_time_format(captured, info->time);
     hf_time_format(finished, info->finished);
     hf_time_format(state_time, info->state_time);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:I, s:I, s:I, s:I}", "id",
-                     info->id, "source", info->source, "kind", info->kind, "host", info->host,
-                     "captured", captured, "finished", finished, "state",
-                     hf_snapshot_state_name(info->state), "state_time",
-                     info->state_time ? state_time : NULL, "streams", (json_int_t)info->streams,
-                     "records", (json_int_t)info->records, "bytes", (json_int_t)info->bytes,
-                     "stored_bytes", (json_int_t)info->stored_bytes);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:o, s:s, s:s, s:s, s:s?, s:I, s:I, s:I, s:I}",
+                     "id", info->id, "source", info->source, "kind", info->kind, "host", info->host,
+                     "job", info->job, "tags", hf_strings_json(&info->tags), "captured", captured,
+                     "finished", finished, "state", hf_snapshot_state_name(info->state),
+                     "state_time", info->state_time ? state_time : NULL, "streams",
+                     (json_int_t)info->streams, "records", (json_int_t)info->records, "bytes",
+                     (json_int_t)info->bytes, "stored_bytes", (json_int_t)info->stored_bytes);
 }
