@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import prune_part
 import redis_part
 import volumes
 from measure import GIB, program, shell, size_of
@@ -24,6 +25,7 @@ import s3  # noqa: E402
 from s3_peer import Peer, Upstream  # noqa: E402
 
 HOLDFAST = TOP / "build/holdfast"
+BENCH_PRUNE = TOP / "build/bench/tests/bench_prune"
 BENCH_STORE = TOP / "build/bench/tests/bench_store"
 CEPH = TOP / "tests/servers/ceph"
 OBJECTS, THREADS = 64, 4  # of 16 MiB, put and got as they are
@@ -121,7 +123,7 @@ class Bench:
         say(f"  {'met   ' if value <= limit else 'MISSED'} {what}: {value:.3g}{unit} (at most {limit}{unit})")
 
     def tidy(self, command):
-        for path, name in ((str(HOLDFAST), "holdfast"), (str(BENCH_STORE), "bench_store"), (str(self.work), "$W"), (str(self.server), "$S"), (self.recipient, "$R")):
+        for path, name in ((str(HOLDFAST), "holdfast"), (str(BENCH_STORE), "bench_store"), (str(BENCH_PRUNE), "bench_prune"), (str(self.work), "$W"), (str(self.server), "$S"), (self.recipient, "$R")):
             command = command.replace(path, name)
         return command
 
@@ -356,6 +358,13 @@ class Bench:
         """A Redis server with about 1 GiB of mixed types, backed up and restored."""
         redis_part.run(self)
 
+    def prune(self):
+        """Repositories of many snapshots of one source with 50 tables, of which each changes two in places
+        (tests/bench/bench_prune.c), in a directory: made for this, with chunks of a few bytes, so that ten million
+        of them fit a disk; indexes, lists, catalogs and manifests are as they would be. A chunk of 1 MiB would make
+        a million of them 1 TB. Seconds and memory begin when the repository is open."""
+        prune_part.run(self, BENCH_PRUNE)
+
     def copy(self):
         """A repository in a directory copied to a bucket of a Ceph on the same machine. holdfast hashes what it
         copies and keeps to the order that makes a killed copy harmless; rclone copies files."""
@@ -442,7 +451,7 @@ def write_page(path, results, parts):
 
 
 def main():
-    parts = ["backup", "repeat", "restore", "small", "memory", "s3", "copy", "volume", "redis", "profile"]
+    parts = ["backup", "repeat", "restore", "small", "memory", "s3", "copy", "volume", "redis", "prune", "profile"]
     parser = argparse.ArgumentParser(prog="scripts/bench", description="See the head of scripts/bench.")
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--data", type=Path)
