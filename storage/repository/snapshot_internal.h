@@ -17,8 +17,6 @@ void hf_snapshot_info_done(struct hf_snapshot_info *info);
 /* State and its time from the proofs that there are. */
 enum hf_status hf_snapshot_load_state(struct hf_repo *repo, struct hf_snapshot_info *info,
                                       struct hf_error *err) HF_WARN_UNUSED;
-/* By whole id, or NULL. */
-struct hf_snapshot_info *hf_snapshots_by_id(const struct hf_snapshots *list, const char *id);
 
 /* Loads the index; when an object of it cannot be used, what it knew is read from the packs'
  * directories instead. */

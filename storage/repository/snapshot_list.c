@@ -218,13 +218,41 @@ static int by_time(const void *a, const void *b)
     return strcmp(x->id, y->id);
 }
 
-struct hf_snapshot_info *hf_snapshots_by_id(const struct hf_snapshots *list, const char *id)
+/* The snapshots of a list by their ids: each proof asks for one. */
+struct by_id {
+    struct hf_snapshot_info **items;
+    size_t count;
+};
+
+static int compare_ids(const void *a, const void *b)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        if (strcmp(list->items[i].id, id) == 0)
-            return &list->items[i];
-    }
-    return NULL;
+    const struct hf_snapshot_info *const *x = a, *const *y = b;
+    return strcmp((*x)->id, (*y)->id);
+}
+
+static enum hf_status sort_by_id(const struct hf_snapshots *list, struct by_id *out,
+                                 struct hf_error *err)
+{
+    out->count = list->count;
+    out->items = calloc(list->count + 1, sizeof(struct hf_snapshot_info *));
+    if (!out->items)
+        return hf_error_memory(err);
+    for (size_t i = 0; i < list->count; i++)
+        out->items[i] = &list->items[i];
+    if (list->count > 1)
+        qsort(out->items, out->count, sizeof(struct hf_snapshot_info *), compare_ids);
+    return HF_OK;
+}
+
+static struct hf_snapshot_info *find_id(const struct by_id *by_id, const char *id)
+{
+    struct hf_snapshot_info key, *wanted = &key;
+    if (by_id->count == 0)
+        return NULL;
+    (void)snprintf(key.id, sizeof key.id, "%s", id);
+    struct hf_snapshot_info **found = bsearch(&wanted, by_id->items, by_id->count,
+                                              sizeof(struct hf_snapshot_info *), compare_ids);
+    return found ? *found : NULL;
 }
 
 static void apply_proof(struct hf_snapshot_info *info, const struct hf_proof *proof)
@@ -238,45 +266,57 @@ static void apply_proof(struct hf_snapshot_info *info, const struct hf_proof *pr
 
 /* Proofs of snapshots that are not in the list mean nothing, and are not read. */
 static enum hf_status proof_keys(struct hf_repo *repo, const char *prefix,
-                                 const struct hf_snapshots *list, struct hf_strings *out,
+                                 const struct by_id *by_id, struct hf_strings *out,
                                  struct hf_error *err)
 {
     HF_AUTO(hf_strings) all = HF_STRINGS_INIT;
     HF_TRY(hf_store_list(repo->store, prefix, collect_key, &all, err));
     for (size_t i = 0; i < all.count; i++) {
         char id[HF_SNAPSHOT_ID_TEXT];
-        if (hf_proof_key_id(all.items[i], id) && hf_snapshots_by_id(list, id))
+        if (hf_proof_key_id(all.items[i], id) && find_id(by_id, id))
             HF_TRY(hf_strings_add(out, all.items[i], err));
     }
     return HF_OK;
 }
 
-static void note_unclear(const struct hf_snapshots *list, const char *key, const char *problem,
+static void note_unclear(const struct by_id *by_id, const char *key, const char *problem,
                          const struct hf_observer *observer)
 {
     char id[HF_SNAPSHOT_ID_TEXT];
-    struct hf_snapshot_info *info = hf_proof_key_id(key, id) ? hf_snapshots_by_id(list, id) : NULL;
+    struct hf_snapshot_info *info = hf_proof_key_id(key, id) ? find_id(by_id, id) : NULL;
     if (info)
         info->unclear = true;
     hf_observe(observer, HF_NOTE_WARNING, "a proof cannot be read: %s", problem);
+}
+
+static enum hf_status read_proofs(struct hf_repo *repo, const char *prefix,
+                                  const struct hf_observer *observer, const struct by_id *by_id,
+                                  struct hf_error *err)
+{
+    HF_AUTO(hf_strings) keys = HF_STRINGS_INIT;
+    struct loaded *items;
+    HF_TRY(proof_keys(repo, prefix, by_id, &keys, err));
+    HF_TRY(load_each(repo, &keys, load_proof, &items, err));
+    for (size_t i = 0; i < keys.count; i++) {
+        if (items[i].problem)
+            note_unclear(by_id, keys.items[i], items[i].problem, observer);
+        if (items[i].there)
+            apply_proof(find_id(by_id, items[i].proof.snapshot), &items[i].proof);
+    }
+    free_loaded(items, keys.count);
+    return HF_OK;
 }
 
 static enum hf_status load_proofs(struct hf_repo *repo, const char *prefix,
                                   const struct hf_observer *observer, struct hf_snapshots *list,
                                   struct hf_error *err)
 {
-    HF_AUTO(hf_strings) keys = HF_STRINGS_INIT;
-    struct loaded *items;
-    HF_TRY(proof_keys(repo, prefix, list, &keys, err));
-    HF_TRY(load_each(repo, &keys, load_proof, &items, err));
-    for (size_t i = 0; i < keys.count; i++) {
-        if (items[i].problem)
-            note_unclear(list, keys.items[i], items[i].problem, observer);
-        if (items[i].there)
-            apply_proof(hf_snapshots_by_id(list, items[i].proof.snapshot), &items[i].proof);
-    }
-    free_loaded(items, keys.count);
-    return HF_OK;
+    struct by_id by_id = {.items = NULL};
+    enum hf_status status = sort_by_id(list, &by_id, err);
+    if (status == HF_OK)
+        status = read_proofs(repo, prefix, observer, &by_id, err);
+    free(by_id.items);
+    return status;
 }
 
 enum hf_status hf_snapshot_load_state(struct hf_repo *repo, struct hf_snapshot_info *info,

@@ -10,7 +10,8 @@
  *
  * The repository is what backups would have left, but for the content of data chunks, which is
  * random and tiny, so that a million of them fit a disk: nobody here reads data. One source with 50
- * streams; each snapshot changes two of them, in places, as a database does. Packs hold 48 chunks.
+ * streams, every snapshot proven; each changes two of them, in places, as a database does. Packs
+ * hold 48 chunks.
  */
 #include "base/clock.h"
 #include "base/random.h"
@@ -179,6 +180,7 @@ static void make_snapshot(struct maker *maker, size_t number, size_t fresh)
     put_pack(maker, maker->meta, &maker->meta_open);
     manifest.bytes = STREAMS * maker->per_stream << 20;
     check(hf_manifest_write(maker->repo, &manifest, id, &err), &err);
+    check(hf_snapshot_add_proof(maker->repo, id, HF_SNAPSHOT_PROVEN, NULL, &err), &err);
 }
 
 static void make(struct hf_repo *repo, size_t snapshots, size_t chunks)
