@@ -379,10 +379,25 @@ static enum hf_status status_of(CURLcode code)
     }
 }
 
+/* A proxy that does not open the way to the server (CONNECT). 5xx: it does not reach it. */
+static enum hf_status proxy_error(long answer, const char *place, struct hf_error *err)
+{
+    bool user = answer == 407 || answer == 401; /* the latter of tinyproxy */
+    const char *what = user           ? "wants another user and password: give them in its URL"
+                       : answer < 500 ? "does not let connections to there through"
+                                      : "does not reach it";
+    return hf_error_set(err, answer < 500 ? HF_DENIED : HF_UNREACHABLE,
+                        "%s: the proxy %s (HTTP status %ld)", place, what, answer);
+}
+
 static enum hf_status transfer_error(struct hf_http *http, CURLcode code, struct hf_error *err)
 {
     char place[PLACE_TEXT];
+    long connect = 0;
     name_place(http, place);
+    if (curl_easy_getinfo(http->easy, CURLINFO_HTTP_CONNECTCODE, &connect) == CURLE_OK &&
+        connect >= 300)
+        return proxy_error(connect, place, err);
     enum hf_status status = status_of(code);
     const char *words = http->curl_words[0] ? http->curl_words : curl_easy_strerror(code);
     if (code == CURLE_LOGIN_DENIED)

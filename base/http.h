@@ -11,8 +11,9 @@
  * copies made here are wiped. Errors name scheme, host and port, never path, query or headers.
  *
  * Errors of a transfer: HF_UNREACHABLE where trying again may help (no such host, refused, reset,
- * cut off, too slow); HF_DENIED for a certificate that does not pass; HF_CONFIG for a CA file that
- * cannot be used; HF_CANCELLED, at once; HF_FAILED for what is no HTTP.
+ * cut off, too slow); HF_DENIED for a certificate that does not pass, and for a proxy that opens no
+ * way to the server; HF_CONFIG for a CA file that cannot be used; HF_CANCELLED, at once; HF_FAILED
+ * for what is no HTTP.
  */
 #ifndef HF_BASE_HTTP_H
 #define HF_BASE_HTTP_H

@@ -89,6 +89,16 @@ enum hf_status hf_store_put(struct hf_store *store, const char *key, const void 
     return store->driver->put(store, key, data, len, mode, err);
 }
 
+enum hf_status hf_store_put_within(struct hf_store *store, const char *key, const void *data,
+                                   size_t len, enum hf_put_mode mode, int64_t ns,
+                                   struct hf_error *err)
+{
+    HF_TRY(check_key(store, key, err));
+    if (!store->driver->put_within)
+        return store->driver->put(store, key, data, len, mode, err);
+    return store->driver->put_within(store, key, data, len, mode, ns, err);
+}
+
 enum hf_status hf_store_get(struct hf_store *store, const char *key, uint64_t offset, size_t len,
                             struct hf_buf *out, struct hf_error *err)
 {

@@ -28,6 +28,9 @@ enum { HF_STORE_KEY_MAX = 255, HF_STORE_KEY_PARTS = 8 };
 enum hf_put_mode {
     HF_PUT_CREATE,  /* HF_EXISTS when the key is taken */
     HF_PUT_REPLACE, /* put in its place at once; a reader sees the old or the new one */
+    /* The key is a hash of the bytes, so that whoever puts it puts the same: HF_EXISTS where the
+     * store notices by itself, else as HF_PUT_REPLACE. Either is success. */
+    HF_PUT_NAMED,
 };
 
 struct hf_store_stat {
@@ -44,6 +47,11 @@ typedef enum hf_status hf_store_list_fn(void *ctx, const char *key,
 
 enum hf_status hf_store_put(struct hf_store *store, const char *key, const void *data, size_t len,
                             enum hf_put_mode mode, struct hf_error *err) HF_WARN_UNUSED;
+/* The same, done or given up within so many ns: nothing is sent after that. What the server has in
+ * hand by then it may still do. For small objects. */
+enum hf_status hf_store_put_within(struct hf_store *store, const char *key, const void *data,
+                                   size_t len, enum hf_put_mode mode, int64_t ns,
+                                   struct hf_error *err) HF_WARN_UNUSED;
 /* Exactly len bytes from offset, appended to out; fewer there: HF_DAMAGED. */
 enum hf_status hf_store_get(struct hf_store *store, const char *key, uint64_t offset, size_t len,
                             struct hf_buf *out, struct hf_error *err) HF_WARN_UNUSED;

@@ -23,6 +23,9 @@ struct hf_store_driver {
     void (*close)(struct hf_store *store); /* frees the driver's struct */
 
     /* What a store need not have; NULL does what is said. */
+    enum hf_status (*put_within)(struct hf_store *store, const char *key, const void *data,
+                                 size_t len, enum hf_put_mode mode, int64_t ns,
+                                 struct hf_error *err); /* put: nothing waits here */
     enum hf_status (*remove_many)(struct hf_store *store, const char *const *keys, size_t count,
                                   struct hf_error *err); /* remove, for each */
     bool (*protects)(const struct hf_store *store);      /* false */

@@ -139,6 +139,19 @@ static void look_at_creating(const struct visit *v)
                       "relies on no more");
 }
 
+/* After something was put. */
+static void look_at_encryption(const struct visit *v)
+{
+    enum hf_s3_state state = hf_s3_facts_encryption(v->store);
+
+    if (state == HF_S3_STATE_ON)
+        v->find(v->ctx, "encryption", true, "the server says that it encrypts");
+    else if (state == HF_S3_STATE_OFF)
+        v->find(v->ctx, "encryption", false,
+                "the server takes objects and does not say that it encrypts them: it may not know "
+                "what \"sse\" asks for (what holdfast stores is encrypted before it is sent)");
+}
+
 bool hf_doctor_s3(const struct hf_session *session, const struct hf_chosen *chosen,
                   hf_finding_fn *find, void *ctx)
 {
@@ -154,8 +167,10 @@ bool hf_doctor_s3(const struct hf_session *session, const struct hf_chosen *chos
     }
     hf_store_watch(v.store, session->cancel);
     reached = look_at_bucket(&v);
-    if (reached)
+    if (reached) {
         look_at_creating(&v);
+        look_at_encryption(&v);
+    }
     hf_store_close(v.store);
     return reached;
 }

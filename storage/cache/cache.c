@@ -35,6 +35,14 @@ static enum hf_status cache_put(struct hf_store *store, const char *key, const v
     return HF_OK;
 }
 
+/* Nothing that is put so is kept. */
+static enum hf_status cache_put_within(struct hf_store *store, const char *key, const void *data,
+                                       size_t len, enum hf_put_mode mode, int64_t ns,
+                                       struct hf_error *err)
+{
+    return hf_store_put_within(cache_of(store)->inner, key, data, len, mode, ns, err);
+}
+
 static enum hf_status cache_get(struct hf_store *store, const char *key, uint64_t offset,
                                 size_t len, struct hf_buf *out, struct hf_error *err)
 {
@@ -144,6 +152,7 @@ static void cache_close(struct hf_store *store)
 
 static const struct hf_store_driver cache_driver = {
     .put = cache_put,
+    .put_within = cache_put_within,
     .get = cache_get,
     .get_all = cache_get_all,
     .list = cache_list,
@@ -156,7 +165,7 @@ static const struct hf_store_driver cache_driver = {
     .probe = cache_probe,
     .watch = cache_watch,
 };
-_Static_assert(sizeof cache_driver == 12 * sizeof(void (*)(void)),
+_Static_assert(sizeof cache_driver == 13 * sizeof(void (*)(void)),
                "what a driver can do more has to be passed on here too");
 
 enum hf_status hf_cache_open(struct hf_store *inner, struct hf_store **out, struct hf_error *err)

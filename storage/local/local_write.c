@@ -144,7 +144,7 @@ static int place_new(int root, const char *tmp, const char *key)
 
 static int place(int root, const char *tmp, const char *key, enum hf_put_mode mode)
 {
-    if (mode == HF_PUT_CREATE)
+    if (mode != HF_PUT_REPLACE)
         return place_new(root, tmp, key);
     return renameat(root, tmp, root, key) == 0 ? 0 : errno;
 }

@@ -236,7 +236,7 @@ enum hf_status hf_index_write_object(struct hf_index *index, struct hf_repo *rep
     HF_TRY(hf_index_object_name(sealed.data, sealed.len, name, err));
     enum hf_status status = describe(batch, name, sealed.len, &object, err);
     if (status == HF_OK)
-        status = hf_store_put(repo->store, name, sealed.data, sealed.len, HF_PUT_CREATE, err);
+        status = hf_store_put(repo->store, name, sealed.data, sealed.len, HF_PUT_NAMED, err);
     if (status == HF_EXISTS) /* named by its content: a put whose answer was lost */
         status = HF_OK;
     if (status == HF_OK)

@@ -107,10 +107,14 @@ enum hf_status hf_init_claim_take(struct hf_store *store, struct hf_init_claim *
     return HF_OK;
 }
 
-enum hf_status hf_init_claim_check(const struct hf_init_claim *claim, struct hf_error *err)
+enum hf_status hf_init_claim_left(const struct hf_init_claim *claim, int64_t *out_ns,
+                                  struct hf_error *err)
 {
-    if (!claim->store || hf_clock_monotonic() - claim->begun < claim_ns / 2)
+    int64_t left = claim->begun + claim_ns / 2 - hf_clock_monotonic();
+    if (left > 0) {
+        *out_ns = left;
         return HF_OK;
+    }
     return hf_error_set(err, HF_BUSY,
                         "%s: making a repository took so long that somebody else may do so "
                         "meanwhile: try again",
@@ -122,5 +126,10 @@ void hf_init_claim_drop(struct hf_init_claim *claim)
     struct hf_error ignored = HF_ERROR_INIT;
     if (claim->store)
         (void)!hf_store_delete(claim->store, claim->object, &ignored);
+    claim->store = NULL;
+}
+
+void hf_init_claim_leave(struct hf_init_claim *claim)
+{
     claim->store = NULL;
 }

@@ -10,8 +10,12 @@
  * that has gone on, until its header is there.
  *
  * A claim whose owner was killed counts for HF_INIT_CLAIM_S, by the store's clock only. An owner
- * puts the header in the first half of that time or not at all; a put that hangs for longer than
- * the second half, on a store that does not decide HF_PUT_CREATE, is what remains.
+ * puts the header in the first half of that time or not at all: what is not done by then is given
+ * up, and no byte of it is sent afterwards. Whether a put that was given up is done all the same,
+ * only the server knows; so its claim stays where it is, and whoever comes later waits for the
+ * second half at least. Who has put the header reads it back before saying so. What remains is a
+ * server that has all of a put in hand when its client hangs up, and does it a minute or more
+ * later.
  */
 #ifndef HF_REPOSITORY_INIT_CLAIM_H
 #define HF_REPOSITORY_INIT_CLAIM_H
@@ -37,11 +41,13 @@ struct hf_init_claim {
 /* HF_BUSY: somebody else is making one here. Waits for a few seconds at most. */
 enum hf_status hf_init_claim_take(struct hf_store *store, struct hf_init_claim *out,
                                   struct hf_error *err) HF_WARN_UNUSED;
-/* HF_OK while it counts for certain, or where none is needed: right before the header is put. */
-enum hf_status hf_init_claim_check(const struct hf_init_claim *claim,
-                                   struct hf_error *err) HF_WARN_UNUSED;
+/* ns that are left to put the header. HF_BUSY: none. Of a claim that is held. */
+enum hf_status hf_init_claim_left(const struct hf_init_claim *claim, int64_t *out_ns,
+                                  struct hf_error *err) HF_WARN_UNUSED;
 /* Removes it; one that cannot be removed expires. */
 void hf_init_claim_drop(struct hf_init_claim *claim);
+/* Lets it expire: a put of the header was given up, and may still be done. */
+void hf_init_claim_leave(struct hf_init_claim *claim);
 static inline void hf_init_claim_auto(struct hf_init_claim *claim)
 {
     hf_init_claim_drop(claim);

@@ -238,7 +238,7 @@ enum hf_status hf_manifest_write(struct hf_repo *repo, const struct hf_manifest 
     HF_TRY(hf_sealed_json_seal(repo->keys, HF_SEALED_MANIFEST, &json, &object, err));
     HF_TRY(object_id(&object, id, err));
     hf_manifest_key(manifest->time, id, key);
-    HF_TRY(hf_store_put(repo->store, key, object.data, object.len, HF_PUT_CREATE, err));
+    HF_TRY(hf_store_put(repo->store, key, object.data, object.len, HF_PUT_NAMED, err));
     memcpy(out_id, id, sizeof id);
     return HF_OK;
 }

@@ -216,7 +216,7 @@ static enum hf_status put_pack(struct hf_packer *packer, const struct hf_pack *p
     char name[HF_PACK_NAME];
     hf_pack_name(&pack->id, name);
     enum hf_status status =
-        hf_store_put(packer->options.repo->store, name, pack->data, pack->len, HF_PUT_CREATE, &why);
+        hf_store_put(packer->options.repo->store, name, pack->data, pack->len, HF_PUT_NAMED, &why);
     if (status != HF_OK && status != HF_EXISTS) {
         *err = why;
         return status;

@@ -103,8 +103,7 @@ enum hf_status hf_replica_init(struct hf_repo *original, struct hf_store *store,
     HF_AUTO(hf_init_claim) claim = HF_INIT_CLAIM_INIT;
     HF_TRY(hf_repo_claim(store, &claim, err));
     HF_TRY(put_records(original, &records, store, &written, err));
-    HF_TRY(hf_init_claim_check(&claim, err));
-    HF_TRY(hf_repo_put_header(store, &original->header, err));
+    HF_TRY(hf_repo_put_header(store, &original->header, &claim, err));
 
     for (size_t i = 0; i < leftovers.count; i++) {
         struct hf_error ignored = HF_ERROR_INIT;

@@ -33,6 +33,11 @@ static enum hf_status look_at_object(void *ctx, const char *key, const struct hf
     return hf_strings_add(leftovers, key, err);
 }
 
+static enum hf_status exists_already(const struct hf_store *store, struct hf_error *err)
+{
+    return hf_error_set(err, HF_EXISTS, "%s: there is a repository already", hf_store_name(store));
+}
+
 static enum hf_status check_no_header(struct hf_store *store, struct hf_error *err)
 {
     struct hf_store_stat stat;
@@ -41,8 +46,7 @@ static enum hf_status check_no_header(struct hf_store *store, struct hf_error *e
     if (status == HF_NOT_FOUND)
         return HF_OK;
     if (status == HF_OK)
-        return hf_error_set(err, HF_EXISTS, "%s: there is a repository already",
-                            hf_store_name(store));
+        return exists_already(store, err);
     *err = absent;
     return status;
 }
@@ -101,26 +105,53 @@ static enum hf_status make_first_key(const struct hf_keyset *keys,
     return hf_key_record_create(keys, &first, out, err);
 }
 
-/* A put that failed, or found the object there, may have been ours all the same (an answer that
- * got lost): only what is in the store now tells. */
-enum hf_status hf_repo_put_header(struct hf_store *store, const struct hf_repo_header *header,
-                                  struct hf_error *err)
+/* Under a claim only as long as that counts. */
+static enum hf_status create_header(struct hf_store *store, const struct hf_repo_header *header,
+                                    bool bounded, int64_t ns, struct hf_error *err)
 {
     HF_AUTO(hf_buf) bytes = HF_BUF_INIT;
     HF_TRY(hf_header_render(header, &bytes, err));
+    if (bounded)
+        return hf_store_put_within(store, HF_HEADER_KEY, bytes.data, bytes.len, HF_PUT_CREATE, ns,
+                                   err);
+    return hf_store_put(store, HF_HEADER_KEY, bytes.data, bytes.len, HF_PUT_CREATE, err);
+}
+
+/* Nobody knows whether a put under a claim was done, or will be. */
+static enum hf_status leave_open(struct hf_init_claim *claim, const struct hf_error *why,
+                                 struct hf_error *err)
+{
+    hf_init_claim_leave(claim);
+    return hf_error_set(err, why->status,
+                        "%s; whether there is a repository now shows in %d seconds: try again then",
+                        why->text, HF_INIT_CLAIM_S);
+}
+
+/* A put that failed, or found the object there, may have been ours all the same (an answer that
+ * got lost), and one that worked under a claim was perhaps overwritten: what is in the store tells,
+ * where it can be read. */
+enum hf_status hf_repo_put_header(struct hf_store *store, const struct hf_repo_header *header,
+                                  struct hf_init_claim *claim, struct hf_error *err)
+{
     struct hf_error why = HF_ERROR_INIT;
-    enum hf_status status =
-        hf_store_put(store, HF_HEADER_KEY, bytes.data, bytes.len, HF_PUT_CREATE, &why);
+    struct hf_error ignored = HF_ERROR_INIT;
+    struct hf_repo_header there;
+    bool claimed = claim->store != NULL;
+    int64_t left = 0;
+    if (claimed)
+        HF_TRY(hf_init_claim_left(claim, &left, err));
+    enum hf_status status = create_header(store, header, claimed, left, &why);
+    bool unheard = hf_status_retryable(status) || status == HF_CANCELLED;
+    bool look = status == HF_OK ? claimed : status == HF_EXISTS || unheard;
+    if (look && hf_header_load(store, &there, &ignored) == HF_OK)
+        return memcmp(there.id, header->id, sizeof there.id) == 0 ? HF_OK
+                                                                  : exists_already(store, err);
     if (status == HF_OK)
         return HF_OK;
-    struct hf_repo_header there;
-    struct hf_error ignored = HF_ERROR_INIT;
-    if (status == HF_EXISTS && hf_header_load(store, &there, &ignored) == HF_OK &&
-        memcmp(there.id, header->id, sizeof there.id) == 0)
-        return HF_OK;
     if (status == HF_EXISTS)
-        return hf_error_set(err, HF_EXISTS, "%s: there is a repository already",
-                            hf_store_name(store));
+        return exists_already(store, err);
+    if (unheard && claimed)
+        return leave_open(claim, &why, err);
     *err = why;
     return status;
 }
@@ -150,8 +181,7 @@ static enum hf_status write_all(struct hf_store *store, const struct hf_repo_hea
     HF_AUTO(hf_init_claim) claim = HF_INIT_CLAIM_INIT;
     HF_TRY(hf_repo_claim(store, &claim, err));
     HF_TRY(hf_store_put(store, object, record->bytes.data, record->bytes.len, HF_PUT_CREATE, err));
-    HF_TRY(hf_init_claim_check(&claim, err));
-    enum hf_status status = hf_repo_put_header(store, header, err);
+    enum hf_status status = hf_repo_put_header(store, header, &claim, err);
     if (status == HF_EXISTS) { /* another's: our key opens nothing */
         struct hf_error ignored = HF_ERROR_INIT;
         (void)!hf_store_delete(store, object, &ignored);

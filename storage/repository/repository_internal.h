@@ -28,12 +28,12 @@ struct hf_repo {
  * to leftovers. Errors: hf_repo_init. */
 enum hf_status hf_repo_check_empty(struct hf_store *store, struct hf_strings *leftovers,
                                    struct hf_error *err) HF_WARN_UNUSED;
-/* Nobody else makes a repository here while it is held, and there is none: HF_EXISTS, HF_BUSY. To
- * be checked before the header is put. */
+/* Nobody else makes a repository here while it is held, and there is none: HF_EXISTS, HF_BUSY. */
 enum hf_status hf_repo_claim(struct hf_store *store, struct hf_init_claim *out,
                              struct hf_error *err) HF_WARN_UNUSED;
-/* The step that makes a repository of a store. HF_EXISTS when it is one already. */
+/* The step that makes a repository of a store, while the claim counts. HF_EXISTS when it is one
+ * already, HF_BUSY when too late. Where nobody knows whether it was done the claim is left. */
 enum hf_status hf_repo_put_header(struct hf_store *store, const struct hf_repo_header *header,
-                                  struct hf_error *err) HF_WARN_UNUSED;
+                                  struct hf_init_claim *claim, struct hf_error *err) HF_WARN_UNUSED;
 
 #endif

@@ -128,6 +128,17 @@ static void pace_down(void *ctx, size_t len)
     hf_limit_take(&sending->s3->down, len, sending->cancel);
 }
 
+/* ms for one try; 0: as long as something moves. */
+static uint32_t time_left(const struct sending *sending)
+{
+    if (sending->last_words)
+        return LAST_WORDS_MS;
+    if (sending->request->until == 0)
+        return 0;
+    int64_t ms = (sending->request->until - hf_clock_monotonic()) / (HF_NS_PER_S / 1000);
+    return ms < 1 ? 1 : ms > INT32_MAX ? INT32_MAX : (uint32_t)ms;
+}
+
 static enum hf_status perform(struct sending *sending, const char *url, const struct hf_buf *text,
                               struct hf_http_response *response, struct hf_error *err)
 {
@@ -152,7 +163,7 @@ static enum hf_status perform(struct sending *sending, const char *url, const st
         .sink_ctx = request->ctx,
         .pace = limited ? (up ? pace_up : pace_down) : NULL,
         .pace_ctx = sending,
-        .total_ms = sending->last_words ? LAST_WORDS_MS : 0,
+        .total_ms = time_left(sending),
         .cancel = sending->cancel,
     };
     return hf_http_perform(sending->connection->http, &http, response, err);
@@ -338,6 +349,10 @@ static struct outcome attempt(struct sending *sending, struct hf_error *err)
     struct hf_s3 *s3 = sending->s3;
     struct hf_http_response response = {.status = 0};
     struct outcome outcome = {HF_S3_FINAL, HF_OK};
+    if (sending->request->until != 0 && hf_clock_monotonic() >= sending->request->until) {
+        outcome.status = hf_error_set(err, HF_UNREACHABLE, "not done in the time that there was");
+        return outcome;
+    }
     if (sending->request->prepare)
         sending->request->prepare(sending->request->ctx, sending->request);
     outcome.status = hf_s3_provider_acquire(s3->provider, &sending->credentials, err);
@@ -459,6 +474,36 @@ enum hf_status hf_s3_send(struct hf_s3 *s3, struct hf_s3_connection *connection,
     return send_until_done(&sending, err);
 }
 
+static bool has_header(const struct hf_s3_request *request, const char *name)
+{
+    for (size_t i = 0; i < request->header_count; i++)
+        if (strcmp(request->headers[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Codes that are used for much: with this in the request they mean it, as a rule. */
+static const char *question_of(const struct hf_s3_request *request, const struct hf_s3_reply *reply)
+{
+    static const struct {
+        const char *code;
+        const char *message; /* in it, or NULL */
+        const char *header;
+        const char *question;
+    } questions[] = {
+        {"InvalidRequest", NULL, "x-amz-object-lock-mode", "is object lock enabled on the bucket?"},
+        {"InvalidAccessKeyId", "kms", "x-amz-server-side-encryption", /* so says Ceph */
+         "does the server know the KMS key (sse_kms_key_id)?"},
+        {"InvalidArgument", NULL, "x-amz-storage-class", "does the server have the storage class?"},
+    };
+    for (size_t i = 0; i < sizeof questions / sizeof *questions; i++)
+        if (strcmp(reply->fault.code, questions[i].code) == 0 &&
+            (!questions[i].message || strstr(reply->fault.message, questions[i].message)) &&
+            has_header(request, questions[i].header))
+            return questions[i].question;
+    return NULL;
+}
+
 enum hf_status hf_s3_refused(const struct hf_s3 *s3, const struct hf_s3_request *request,
                              const struct hf_s3_reply *reply, struct hf_error *err)
 {
@@ -466,9 +511,9 @@ enum hf_status hf_s3_refused(const struct hf_s3 *s3, const struct hf_s3_request 
     (void)snprintf(what, sizeof what, "%s %s", request->what,
                    request->key ? request->key : "the bucket");
     (void)hf_s3_fault_error(&reply->fault, what, err);
-    /* The code is used for much; with a lock in the request it is this, as a rule. */
-    if (s3->lock != HF_S3_LOCK_NONE && strcmp(reply->fault.code, "InvalidRequest") == 0)
-        (void)hf_error_set(err, HF_CONFIG, "%s; is object lock enabled on the bucket?", err->text);
+    const char *question = question_of(request, reply);
+    if (question)
+        (void)hf_error_set(err, HF_CONFIG, "%s; %s", err->text, question);
     return hf_error_prefix(err, "%s", hf_store_name(&s3->store));
 }
 

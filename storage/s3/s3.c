@@ -43,6 +43,7 @@ static void s3_watch(struct hf_store *store, struct hf_cancel *cancel)
 
 static const struct hf_store_driver s3_driver = {
     .put = hf_s3_put,
+    .put_within = hf_s3_put_within,
     .get = hf_s3_get,
     .get_all = hf_s3_get_all,
     .list = hf_s3_list,

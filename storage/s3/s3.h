@@ -11,7 +11,8 @@
  * HF_PUT_CREATE: by "If-None-Match: *". A server that answers 501 to that is asked with HEAD first
  * instead, from then on, and so is one that is not AWS and keeps versions (Ceph ignores the
  * condition there); one that ignores it overwrites. Whoever relies on HF_PUT_CREATE over S3 must be
- * safe in both cases (docs/format.md says how each object is); hf_s3_probe tells.
+ * safe in both cases (docs/format.md says how each object is); hf_s3_probe tells. HF_PUT_NAMED asks
+ * for nothing: the same bytes twice do no harm.
  *
  * Memory: about 1.3 MiB a connection in use, and what callers hand over.
  */
@@ -65,9 +66,9 @@ struct hf_s3_config {
     const char *bucket;
     const char *prefix; /* folder in the bucket; NULL or "": all of it */
     enum hf_s3_style style;
-    const char *ca_file; /* NULL: the system's */
-    const char *proxy;   /* as in base/http.h */
-    enum hf_s3_sse sse;
+    const char *ca_file;       /* NULL: the system's */
+    const char *proxy;         /* as in base/http.h */
+    enum hf_s3_sse sse;        /* the observer is warned once where a server does not confirm it */
     const char *kms_key_id;    /* NULL: the bucket's */
     const char *storage_class; /* of bulk objects (storage/store.h); NULL: the bucket's */
     const struct hf_s3_tag *tags;

@@ -91,3 +91,11 @@ enum hf_status hf_s3_facts_read(struct hf_store *store, struct hf_s3_facts *out,
     *out = facts;
     return HF_OK;
 }
+
+enum hf_s3_state hf_s3_facts_encryption(struct hf_store *store)
+{
+    int answer = atomic_load(&hf_s3_of(store)->encrypting);
+    return answer == HF_S3_YES  ? HF_S3_STATE_ON
+           : answer == HF_S3_NO ? HF_S3_STATE_OFF
+                                : HF_S3_STATE_HIDDEN;
+}

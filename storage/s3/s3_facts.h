@@ -22,4 +22,8 @@ struct hf_s3_facts {
 enum hf_status hf_s3_facts_read(struct hf_store *store, struct hf_s3_facts *out,
                                 struct hf_error *err) HF_WARN_UNUSED;
 
+/* Does the server say that it encrypts what is put, where it is to? HIDDEN: nothing was put yet, or
+ * nothing is to be encrypted. Makes no request. */
+enum hf_s3_state hf_s3_facts_encryption(struct hf_store *store);
+
 #endif

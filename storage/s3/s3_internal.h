@@ -60,6 +60,7 @@ struct hf_s3 {
     atomic_int conditional;         /* enum hf_s3_answer: If-None-Match */
     atomic_int locking;             /* enum hf_s3_answer: object lock is enabled on the bucket */
     atomic_int batching;            /* enum hf_s3_answer: DeleteObjects */
+    atomic_int encrypting;          /* enum hf_s3_answer: says that it encrypts, where it is to */
     atomic_bool answered;           /* the server, ever */
     _Atomic int64_t skew;           /* ns: the server's clock less ours */
     _Atomic(struct hf_cancel *) cancel;
@@ -104,6 +105,7 @@ struct hf_s3_request {
     enum hf_status (*read)(void *ctx, struct hf_s3_connection *connection, struct hf_error *err);
     void *ctx;
     const size_t *progress; /* what has been achieved: more of it starts the budget anew */
+    int64_t until;          /* monotonic: given up then, and no later try; 0: no such time */
 };
 
 struct hf_s3_reply {
@@ -135,6 +137,9 @@ enum hf_status hf_s3_do(struct hf_s3 *s3, struct hf_s3_request *request,
 /* The driver's functions (storage/store.h). */
 enum hf_status hf_s3_put(struct hf_store *store, const char *key, const void *data, size_t len,
                          enum hf_put_mode mode, struct hf_error *err) HF_WARN_UNUSED;
+enum hf_status hf_s3_put_within(struct hf_store *store, const char *key, const void *data,
+                                size_t len, enum hf_put_mode mode, int64_t ns,
+                                struct hf_error *err) HF_WARN_UNUSED;
 enum hf_status hf_s3_get(struct hf_store *store, const char *key, uint64_t offset, size_t len,
                          struct hf_buf *out, struct hf_error *err) HF_WARN_UNUSED;
 enum hf_status hf_s3_get_all(struct hf_store *store, const char *key, size_t max,

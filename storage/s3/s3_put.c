@@ -182,6 +182,25 @@ static void note_versions(struct hf_s3 *s3, struct hf_http *http)
         atomic_store(&s3->conditional, HF_S3_NO);
 }
 
+/* A server that does not know a way of encrypting may store the plain object without a word (Ceph
+ * 16, AES256). What rests there is sealed by the repository all the same, so it is no failure. */
+static void note_encryption(struct hf_s3 *s3, const struct hf_s3_upload *up, struct hf_http *http)
+{
+    const char *wanted = s3->sse == HF_S3_SSE_KMS ? "aws:kms" : "AES256";
+    const char *said = hf_http_header(http, "x-amz-server-side-encryption");
+    if (s3->sse == HF_S3_SSE_NONE)
+        return;
+    if (said && strcmp(said, wanted) == 0) {
+        int unknown = HF_S3_UNKNOWN;
+        (void)atomic_compare_exchange_strong(&s3->encrypting, &unknown, HF_S3_YES);
+    } else if (atomic_exchange(&s3->encrypting, HF_S3_NO) != HF_S3_NO) {
+        hf_observe(s3->observer, HF_NOTE_WARNING,
+                   "%s: the server does not say that it encrypted %s (sse: %s); see \"holdfast "
+                   "doctor\"",
+                   hf_store_name(&s3->store), up->key, wanted);
+    }
+}
+
 /* What the server says it stored is what was sent, where that can be told. */
 static enum hf_status check_stored(void *ctx, struct hf_s3_connection *connection,
                                    struct hf_error *err)
@@ -189,6 +208,7 @@ static enum hf_status check_stored(void *ctx, struct hf_s3_connection *connectio
     const struct hf_s3_upload *up = ctx;
     const char *etag = hf_http_header(connection->http, "ETag");
     note_versions(up->s3, connection->http);
+    note_encryption(up->s3, up, connection->http);
     if (!up->sums.md5[0] || !etag_is_md5(up->s3, etag) ||
         strncmp(etag + 1, up->sums.md5, HF_MD5_TEXT - 1) == 0)
         return HF_OK;
@@ -218,7 +238,8 @@ static enum hf_status put_once(struct hf_s3_upload *up, bool condition, struct h
                                     .body_len = up->len,
                                     .payload = hash_in_name(up),
                                     .read = check_stored,
-                                    .ctx = up};
+                                    .ctx = up,
+                                    .until = up->until};
     hf_s3_add_object_headers(up->s3, up, &request);
     if (condition)
         hf_s3_add_header(&request, "if-none-match", "*");
@@ -278,6 +299,23 @@ enum hf_status hf_s3_put(struct hf_store *store, const char *key, const void *da
     struct hf_s3_reply reply;
     if (len > up.s3->part_size)
         return hf_s3_put_parts(&up, mode, err);
+    if (mode == HF_PUT_CREATE)
+        return create(&up, err);
+    return put_once(&up, false, &reply, err);
+}
+
+enum hf_status hf_s3_put_within(struct hf_store *store, const char *key, const void *data,
+                                size_t len, enum hf_put_mode mode, int64_t ns, struct hf_error *err)
+{
+    struct hf_s3_upload up = {.s3 = hf_s3_of(store),
+                              .key = key,
+                              .data = data,
+                              .len = len,
+                              .until = hf_clock_monotonic() + ns};
+    struct hf_s3_reply reply;
+    if (len > up.s3->part_size)
+        return hf_error_set(err, HF_USAGE, "%s: %s is too large to be put in a given time",
+                            hf_store_name(store), key);
     if (mode == HF_PUT_CREATE)
         return create(&up, err);
     return put_once(&up, false, &reply, err);

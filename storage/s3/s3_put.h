@@ -17,6 +17,7 @@ struct hf_s3_upload {
     const char *key;
     const void *data;
     size_t len;
+    int64_t until; /* of the requests that write; 0: none */
     struct hf_s3_sums sums;
     char retain_until[HF_TIME_TEXT];
 };

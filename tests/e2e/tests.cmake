@@ -12,7 +12,7 @@ foreach(version 13 14 15 16 17 18)
 endforeach()
 
 file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/e2e/test_*.py)
-list(FILTER sources EXCLUDE REGEX "/test_requests.py$") # below
+list(FILTER sources EXCLUDE REGEX "/test_(requests|s3_objects|s3_proxy).py$") # below
 foreach(source ${sources})
   get_filename_component(name ${source} NAME_WE)
   string(REPLACE "test_" "e2e-" name ${name})
@@ -49,14 +49,19 @@ hf_store_conforms(ceph-tls ceph use=tls unsigned=1)
 hf_store_conforms(ceph-host ceph use=host style=virtual)
 hf_store_conforms(ceph-locked ceph use=locked lock=governance lock_days=1 weak=1)
 
-# Requests are counted before S3 servers.
-foreach(server ceph swift)
-  add_test(NAME e2e-requests-${server} COMMAND /usr/bin/python3
-    ${CMAKE_CURRENT_SOURCE_DIR}/e2e/test_requests.py)
-  set_tests_properties(e2e-requests-${server} PROPERTIES LABELS e2e TIMEOUT 900
+# What is about the server: requests are counted before it, a proxy stands before it, and what it
+# makes of objects.
+function(hf_on_server name server)
+  add_test(NAME e2e-${name}-${server} COMMAND /usr/bin/python3
+    ${CMAKE_CURRENT_SOURCE_DIR}/e2e/test_${name}.py)
+  set_tests_properties(e2e-${name}-${server} PROPERTIES LABELS e2e TIMEOUT 900
     FIXTURES_REQUIRED "servers;${server}" SKIP_RETURN_CODE ${skip}
     ENVIRONMENT "HOLDFAST_BUILD=${CMAKE_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1;HOLDFAST_TEST_S3=${CMAKE_BINARY_DIR}/servers/${server}/settings")
-endforeach()
+endfunction()
+hf_on_server(requests ceph)
+hf_on_server(requests swift)
+hf_on_server(s3_objects ceph)
+hf_on_server(s3_proxy ceph)
 
 # The main job once more, with its repositories in a bucket.
 foreach(name check consistency export faults_server keys kill restore roundtrip s3_faults selection server)

@@ -2,7 +2,8 @@
  * Uses a store as it is told, for tests in other languages: store_calls SETTINGS [NAME=VALUE...]
  * opens the S3 store of tests/support/server_store.h and obeys standard input, a command a line:
  *
- *   put KEY FILE create|replace     get KEY OFFSET LENGTH FILE     get_all KEY MAX FILE
+ *   put KEY FILE create|replace|named     put_within KEY FILE create|replace|named MS
+ *   get KEY OFFSET LENGTH FILE            get_all KEY MAX FILE
  *   list PREFIX                     stat KEY                       delete KEY
  *   puts COUNT FILE                 the same from four threads at once, to the keys many/0, many/1,
  * ...
@@ -10,6 +11,7 @@
  * Each is answered by a line of JSON: {"status": words, "error": text}, and what was found. The
  * prefix "-" is the empty one.
  */
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/pool.h"
@@ -32,12 +34,26 @@ static uint64_t number(const char *text)
     return strtoull(text, NULL, 10);
 }
 
+static enum hf_put_mode put_mode(const struct command *c)
+{
+    return strcmp(c->words[3], "create") == 0  ? HF_PUT_CREATE
+           : strcmp(c->words[3], "named") == 0 ? HF_PUT_NAMED
+                                               : HF_PUT_REPLACE;
+}
+
 static enum hf_status put(struct command *c, struct hf_error *err)
 {
     HF_AUTO(hf_buf) data = HF_BUF_INIT;
-    enum hf_put_mode mode = strcmp(c->words[3], "create") == 0 ? HF_PUT_CREATE : HF_PUT_REPLACE;
     HF_TRY(hf_file_read(c->words[2], OBJECT_MAX, &data, err));
-    return hf_store_put(c->store, c->words[1], data.data, data.len, mode, err);
+    return hf_store_put(c->store, c->words[1], data.data, data.len, put_mode(c), err);
+}
+
+static enum hf_status put_within(struct command *c, struct hf_error *err)
+{
+    HF_AUTO(hf_buf) data = HF_BUF_INIT;
+    int64_t ns = (int64_t)number(c->words[4]) * (HF_NS_PER_S / 1000);
+    HF_TRY(hf_file_read(c->words[2], OBJECT_MAX, &data, err));
+    return hf_store_put_within(c->store, c->words[1], data.data, data.len, put_mode(c), ns, err);
 }
 
 static enum hf_status get(struct command *c, struct hf_error *err)
@@ -123,8 +139,10 @@ static const struct {
     size_t words;
     enum hf_status (*run)(struct command *c, struct hf_error *err);
 } commands[] = {
-    {"put", 4, put},       {"get", 5, get},           {"get_all", 4, get_all}, {"list", 2, list},
-    {"stat", 2, stat_key}, {"delete", 2, delete_key}, {"puts", 3, puts_many},
+    {"put", 4, put},         {"get", 5, get},
+    {"get_all", 4, get_all}, {"list", 2, list},
+    {"stat", 2, stat_key},   {"delete", 2, delete_key},
+    {"puts", 3, puts_many},  {"put_within", 5, put_within},
 };
 
 static enum hf_status obey(struct command *c, char *line, struct hf_error *err)

@@ -631,6 +631,31 @@ class Requests(Case):
             self.assertEqual(self.data, self.stored(peer, key))
         self.assertEqual(1, len([r for r in peer.requests if "if-none-match" in r.headers]))
 
+    def test_named_where_condition_is_unknown(self):
+        """The name is a hash of the bytes: nobody needs to look first."""
+        peer, store = self.both(Memory(conditional="501"))
+        for key in ("a", "a", "b"):
+            store.put(key, self.data, "named")
+            self.assertEqual(self.data, self.stored(peer, key))
+        self.assertEqual({"put": 3}, peer.kinds())
+
+    def test_put_within_a_time_is_given_up_for_good(self):
+        """However it hangs: it ends in time, and nothing is sent later."""
+        for then in (fault.stall_request(0), fault.stall_request(5000), fault.stall_answer(), fault.slow_down(),
+                     fault.no_answer()):
+            with self.subTest(then.__qualname__):
+                peer, store = self.both(Memory(conditional="501"), stall_s=20)
+                peer.on("put", then, skip=1, times=ALL)
+                began = time.monotonic()
+                store.fails("not reachable", "k", "put_within", "k", self.file(self.data), "create", 400)
+                self.assertLess(time.monotonic() - began, 5)
+                sent = len(peer.requests)
+                store.fails("not found", "other", "stat", "other")  # a later request, and none before it
+                self.assertEqual(sent + 1, len(peer.requests))
+        peer, store = self.both(Memory(conditional="501"))
+        store.do("put_within", "k", self.file(self.data), "create", 10000)
+        store.fails("exists already", "k", "put_within", "k", self.file(b"x"), "create", 10000)
+
     def test_create_that_was_done_unheard_is_ours(self):
         """The answer was lost, the next try finds the key taken: by the same bytes, so it was ours. Taken
         by others in the meantime: HF_EXISTS."""

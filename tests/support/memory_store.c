@@ -29,6 +29,9 @@ struct memory {
     int64_t lock_for; /* 0: objects are not locked */
     enum hf_status protecting;
     bool ignore_create;
+    int64_t within;
+    char after_key[HF_STORE_KEY_MAX + 1]; /* "": nothing is overwritten */
+    struct hf_buf after;
 };
 
 static struct memory *memory_of(struct hf_store *store)
@@ -98,7 +101,7 @@ static enum hf_status put_locked(struct memory *m, const char *key, const void *
     if (failing && m->fault == HF_FAULT_BEFORE)
         return fault(m, key, err);
     struct object *object = find(m, key);
-    if (object && mode == HF_PUT_CREATE && !m->ignore_create)
+    if (object && mode != HF_PUT_REPLACE && !m->ignore_create)
         return hf_error_set(err, HF_EXISTS, "%s: %s exists already", m->store.name, key);
     struct hf_buf bytes = HF_BUF_INIT;
     HF_TRY(hf_buf_append(&bytes, data, len, err));
@@ -110,6 +113,11 @@ static enum hf_status put_locked(struct memory *m, const char *key, const void *
     object->bytes = bytes;
     object->mtime = now_of(m);
     lock_object(m, object);
+    if (strcmp(m->after_key, key) == 0) {
+        object->bytes.len = 0;
+        m->after_key[0] = '\0';
+        HF_TRY(hf_buf_append(&object->bytes, m->after.data, m->after.len, err));
+    }
     return failing ? fault(m, key, err) : HF_OK;
 }
 
@@ -118,6 +126,18 @@ static enum hf_status memory_put(struct hf_store *store, const char *key, const 
 {
     struct memory *m = memory_of(store);
     (void)pthread_mutex_lock(&m->lock);
+    enum hf_status status = put_locked(m, key, data, len, mode, err);
+    (void)pthread_mutex_unlock(&m->lock);
+    return status;
+}
+
+static enum hf_status memory_put_within(struct hf_store *store, const char *key, const void *data,
+                                        size_t len, enum hf_put_mode mode, int64_t ns,
+                                        struct hf_error *err)
+{
+    struct memory *m = memory_of(store);
+    (void)pthread_mutex_lock(&m->lock);
+    m->within = ns < m->within ? ns : m->within;
     enum hf_status status = put_locked(m, key, data, len, mode, err);
     (void)pthread_mutex_unlock(&m->lock);
     return status;
@@ -280,12 +300,14 @@ static void memory_close(struct hf_store *store)
     while (m->count > 0)
         drop(m, m->count - 1);
     free(m->objects);
+    hf_buf_free(&m->after);
     (void)pthread_mutex_destroy(&m->lock);
     free(m);
 }
 
 static const struct hf_store_driver memory_driver = {
     .put = memory_put,
+    .put_within = memory_put_within,
     .get = memory_get,
     .get_all = memory_get_all,
     .list = memory_list,
@@ -307,6 +329,7 @@ enum hf_status hf_memory_store_new(struct hf_store **out, struct hf_error *err)
         return err->status;
     }
     (void)pthread_mutex_init(&m->lock, NULL);
+    m->within = INT64_MAX;
     *out = &m->store;
     return HF_OK;
 }
@@ -356,6 +379,27 @@ void hf_memory_store_ignore_create(struct hf_store *store)
     (void)pthread_mutex_lock(&m->lock);
     m->ignore_create = true;
     (void)pthread_mutex_unlock(&m->lock);
+}
+
+void hf_memory_store_after_put(struct hf_store *store, const char *key, const void *data,
+                               size_t len)
+{
+    struct memory *m = memory_of(store);
+    struct hf_error err = HF_ERROR_INIT;
+    (void)pthread_mutex_lock(&m->lock);
+    m->after.len = 0;
+    if (hf_buf_append(&m->after, data, len, &err) == HF_OK)
+        (void)snprintf(m->after_key, sizeof m->after_key, "%s", key);
+    (void)pthread_mutex_unlock(&m->lock);
+}
+
+int64_t hf_memory_store_within(struct hf_store *store)
+{
+    struct memory *m = memory_of(store);
+    (void)pthread_mutex_lock(&m->lock);
+    int64_t within = m->within;
+    (void)pthread_mutex_unlock(&m->lock);
+    return within;
 }
 
 void hf_memory_store_lock(struct hf_store *store, int64_t ns)

@@ -29,6 +29,12 @@ void hf_memory_store_advance(struct hf_store *store, int64_t ns);
 /* HF_PUT_CREATE overwrites from now on, as with servers that ignore If-None-Match. */
 void hf_memory_store_ignore_create(struct hf_store *store);
 
+/* The next put of this key is overwritten with other bytes at once, behind the writer's back. */
+void hf_memory_store_after_put(struct hf_store *store, const char *key, const void *data,
+                               size_t len);
+/* The shortest time that a put was given (hf_store_put_within); INT64_MAX: none was. */
+int64_t hf_memory_store_within(struct hf_store *store);
+
 /* What is put or protected from now on (but leases) cannot be removed for so long, by the store's
  * clock. 0: no locks, and none is extended; those that are there stay. */
 void hf_memory_store_lock(struct hf_store *store, int64_t ns);

@@ -18,6 +18,8 @@ struct settings {
     const char *tls_endpoint;
     const char *host_endpoint;
     const char *locked_bucket;
+    const char *kms_key;
+    const char *cold_class;
 };
 
 struct word {
@@ -43,6 +45,8 @@ static const struct {
     {"tls_endpoint", offsetof(struct settings, tls_endpoint)},
     {"host_endpoint", offsetof(struct settings, host_endpoint)},
     {"locked_bucket", offsetof(struct settings, locked_bucket)},
+    {"kms_key", offsetof(struct settings, kms_key)},
+    {"cold_class", offsetof(struct settings, cold_class)},
 };
 
 static bool set_text(struct settings *settings, const char *name, const char *value)
@@ -133,7 +137,7 @@ static bool set_tag(struct settings *settings, const char *name, char *value)
     return true;
 }
 
-/* Another endpoint of the same server, or bucket. */
+/* Another endpoint of the same server, or bucket, or what else it has. */
 static bool use(struct settings *settings, const char *name, const char *value)
 {
     struct hf_s3_config *config = &settings->config;
@@ -145,7 +149,12 @@ static bool use(struct settings *settings, const char *name, const char *value)
         config->endpoint = settings->host_endpoint;
     else if (strcmp(value, "locked") == 0)
         config->bucket = settings->locked_bucket;
-    else
+    else if (strcmp(value, "cold") == 0)
+        config->storage_class = settings->cold_class;
+    else if (strcmp(value, "kms") == 0) {
+        config->sse = HF_S3_SSE_KMS;
+        config->kms_key_id = settings->kms_key;
+    } else
         return false;
     return true;
 }

@@ -80,6 +80,27 @@ static void put_replace_replaces(struct hf_store *store)
     expect(store, "k", "second");
 }
 
+/* Under this name nobody puts other bytes: whoever comes second need not be told. */
+static void put_named_twice_is_there_once(struct hf_store *store)
+{
+    struct hf_error err = HF_ERROR_INIT;
+    put(store, "index/named", "content", HF_PUT_NAMED);
+    enum hf_status status = hf_store_put(store, "index/named", "content", 7, HF_PUT_NAMED, &err);
+    assert_true(status == HF_OK || status == HF_EXISTS);
+    expect(store, "index/named", "content");
+}
+
+static void put_within_a_time_creates(struct hf_store *store)
+{
+    struct hf_error err = HF_ERROR_INIT;
+    const int64_t time = 60 * HF_NS_PER_S;
+    if (hf_store_put_within(store, "in/time", "1", 1, HF_PUT_CREATE, time, &err) != HF_OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(hf_store_put_within(store, "in/time", "2", 1, HF_PUT_CREATE, time, &err),
+                     HF_EXISTS);
+    expect(store, "in/time", "1");
+}
+
 static void get_range_appends_exactly_it(struct hf_store *store)
 {
     HF_AUTO(hf_buf) out = HF_BUF_INIT;
@@ -358,6 +379,8 @@ const struct hf_store_test hf_store_tests[] = {
     TEST(put_large_object_comes_back),
     TEST(put_create_of_taken_key_is_refused),
     TEST(put_replace_replaces),
+    TEST(put_named_twice_is_there_once),
+    TEST(put_within_a_time_creates),
     TEST(get_range_appends_exactly_it),
     TEST(get_range_beyond_the_end_is_damage),
     TEST(get_all_larger_than_max_is_damage),

@@ -194,6 +194,66 @@ static void init_beside_another_steps_back_until_that_is_dead(void **state)
     assert_int_equal(hf_memory_store_count(store, HF_INIT_PREFIX), 0);
 }
 
+/* An init whose put of the header fails. */
+static struct hf_store *fail_header(enum hf_fault fault)
+{
+    for (unsigned n = 1;; n++) {
+        struct hf_error err = HF_ERROR_INIT;
+        HF_AUTO_PTR(hf_store) store = new_store();
+        hf_memory_store_ignore_create(store);
+        hf_memory_store_fail(store, n, fault, HF_UNREACHABLE);
+        enum hf_status status = hf_test_init(store, "pass", &err);
+        if (hf_memory_store_within(store) == INT64_MAX)
+            continue;
+        assert_true(hf_memory_store_within(store) <= HF_INIT_CLAIM_S / 2 * HF_NS_PER_S);
+        assert_int_equal(status, fault == HF_FAULT_BEFORE ? HF_UNREACHABLE : HF_OK);
+        struct hf_store *found = store;
+        store = NULL;
+        return found;
+    }
+}
+
+/* The put may still be done by the server: nobody makes another repository before it cannot. */
+static void init_that_gave_up_its_header_keeps_others_out(void **state)
+{
+    (void)state;
+    struct hf_error err = HF_ERROR_INIT;
+    HF_AUTO_PTR(hf_store) store = fail_header(HF_FAULT_BEFORE);
+    HF_AUTO_PTR(hf_repo) repo = NULL;
+    assert_int_equal(hf_memory_store_count(store, HF_INIT_PREFIX), 1);
+    assert_fails(hf_test_init(store, "other", &err), HF_BUSY, &err);
+    hf_memory_store_advance(store, (HF_INIT_CLAIM_S + 1) * HF_NS_PER_S);
+    assert_ok(hf_test_init(store, "other", &err), &err);
+    assert_ok(hf_test_open(store, "other", &repo, &err), &err);
+}
+
+static void init_whose_header_was_put_unheard_is_done(void **state)
+{
+    (void)state;
+    struct hf_error err = HF_ERROR_INIT;
+    HF_AUTO_PTR(hf_store) store = fail_header(HF_FAULT_AFTER);
+    HF_AUTO_PTR(hf_repo) repo = NULL;
+    assert_int_equal(hf_memory_store_count(store, HF_INIT_PREFIX), 0);
+    assert_ok(hf_test_open(store, "pass", &repo, &err), &err);
+}
+
+/* One that hung in the server for all of the claim, and was done at the last moment. */
+static void init_whose_header_was_overwritten_says_so(void **state)
+{
+    (void)state;
+    struct hf_error err = HF_ERROR_INIT;
+    HF_AUTO_PTR(hf_store) others = NULL;
+    HF_AUTO_PTR(hf_repo) repo = NULL;
+    HF_AUTO(hf_buf) header = HF_BUF_INIT;
+    hf_test_make_repo(&others, &repo);
+    assert_ok(hf_store_get_all(others, HF_HEADER_KEY, HF_HEADER_MAX, &header, &err), &err);
+    HF_AUTO_PTR(hf_store) store = new_store();
+    hf_memory_store_ignore_create(store);
+    hf_memory_store_after_put(store, HF_HEADER_KEY, header.data, header.len);
+    assert_fails(hf_test_init(store, "pass", &err), HF_EXISTS, &err);
+    assert_int_equal(hf_memory_store_count(store, HF_KEYS_PREFIX), 0);
+}
+
 static void open_nothing_there_is_not_found(void **state)
 {
     (void)state;
@@ -426,6 +486,9 @@ int main(void)
         cmocka_unit_test(init_by_many_at_once_makes_one_that_opens),
         cmocka_unit_test(init_on_a_store_that_creates_needs_no_claim),
         cmocka_unit_test(init_beside_another_steps_back_until_that_is_dead),
+        cmocka_unit_test(init_that_gave_up_its_header_keeps_others_out),
+        cmocka_unit_test(init_whose_header_was_put_unheard_is_done),
+        cmocka_unit_test(init_whose_header_was_overwritten_says_so),
         cmocka_unit_test(open_nothing_there_is_not_found),
         cmocka_unit_test(open_wrong_passphrase_is_denied_and_says_so),
         cmocka_unit_test(open_newer_format_is_unsupported),
