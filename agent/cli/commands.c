@@ -319,7 +319,8 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
                                  .operands = "",
                                  .summary = "Check the configuration file",
                                  .about = "Reads the configuration as strictly as every command "
-                                          "does, and connects to nothing."},
+                                          "does, connects to nothing, and shows when each job "
+                                          "that has a schedule will run next."},
     [HF_COMMAND_DOCTOR] = {.name = "doctor",
                            .operands = "[SOURCE...]",
                            .summary = "Find out what is missing",

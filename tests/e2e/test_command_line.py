@@ -77,6 +77,15 @@ class CommandLine(TestCase):
                 self.hf("config", "check", repo=False, expect=USAGE, says=says)
                 self.hf("backup", repo=False, expect=USAGE, says=says)
 
+    def test_next_runs(self):
+        self.config(GOOD.replace("[local]}", "[local], schedule: '30 2 * * *', timezone: Asia/Kathmandu}\n"
+                                 "  later: {sources: app, repositories: local, after: nightly}"))
+        self.hf("config", "check", repo=False, says=["02:30:00 [+]05:45", "after nightly"])
+        events = self.hf("config", "check", "--json", repo=False).events
+        times = [time for event in events if event["event"] == "next_runs" for time in event["times"]]
+        self.assertEqual([time[11:] for time in times], ["20:45:00Z"] * 3)
+        self.assertEqual(sorted(set(times)), times)
+
     def test_secrets(self):
         self.config(GOOD.replace("passphrase_file: passphrase", "passphrase_command: 'echo from a command'"))
         self.hf("init", repo=False)
