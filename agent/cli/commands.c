@@ -205,38 +205,43 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
     [HF_COMMAND_PRUNE] =
         {.name = "prune",
          .operands = "[JOB|SOURCE...]",
-         .summary = "Let snapshots go that no rule keeps",
+         .summary = "Let go of what no rule keeps, and free the room",
          .about =
              "Removes the snapshots that the \"keep\" rules of jobs do not keep, in every "
-             "repository of the jobs, or in --repository. With --dry-run it changes nothing, and "
-             "says of every snapshot whether it stays or goes, and why.\n\n"
+             "repository of the jobs, or in --repository, and then frees the room of what no "
+             "snapshot needs. With --dry-run it changes nothing, and says of every snapshot "
+             "whether it stays or goes, and why.\n\n"
              "A snapshot is judged by the rules of the job that made it; one of no job by those of "
              "all jobs that have its source. Never removed are the newest snapshot of a source, "
-             "the "
-             "newest proven one, and pinned ones. Sources that no job stores in a repository, and "
-             "snapshots of jobs that are not in the configuration, are left alone unless the "
-             "source "
-             "is named. What is dated wrongly, or empty, does not count for the others.\n\n"
-             "A writer key is enough. Snapshots that the store has locked are left for another "
-             "time.",
+             "the newest proven one, and pinned ones. Sources that no job stores in a repository, "
+             "and snapshots of jobs that are not in the configuration, are left alone unless the "
+             "source is named. What is dated wrongly, or empty, does not count for the others.\n\n"
+             "Room is freed in two runs: packs in which nothing is needed are marked, and removed "
+             "by a run after the grace period. Packs that are mostly dead are repacked. Other "
+             "hosts may go on backing up. A writer key is enough. What the store has locked is "
+             "left for another time.",
          .examples = "holdfast prune --dry-run\n"
                      "holdfast prune nightly\n"
                      "holdfast prune old_app --keep last=1 --repository offsite",
-         .options = REPOSITORY | BIT(HF_OPT_DRY_RUN) | BIT(HF_OPT_KEEP) | BIT(HF_OPT_MEMORY),
+         .recorded = true,
+         .options = REPOSITORY | BIT(HF_OPT_DRY_RUN) | BIT(HF_OPT_KEEP) | BIT(HF_OPT_GRACE) |
+                    BIT(HF_OPT_MEMORY),
          .max_operands = HF_OPERANDS_MAX},
     [HF_COMMAND_FORGET] =
         {.name = "forget",
-         .operands = "SNAPSHOT...",
-         .summary = "Remove single snapshots",
+         .operands = "SNAPSHOT|JOB...",
+         .summary = "Remove snapshots without freeing their room yet",
          .about =
-             "Removes the snapshots that are named, from every repository of the configuration "
-             "that holds them, or from --repository. What they alone needed is removed by "
-             "\"holdfast prune\".\n\n"
+             "Removes the snapshots that are named, from every repository of the "
+             "configuration that holds them, or from --repository. Of a job, removes what its "
+             "rules do not keep, as \"holdfast prune\" does. What they alone needed is removed "
+             "by \"holdfast prune\".\n\n"
              "Refused before anything is removed: pinned ones, and without --force the newest "
-             "snapshot of a source and the newest proven one. With --force and its whole id, a "
-             "snapshot that cannot be read is removed too.",
+             "snapshot of a source and the newest proven one. With --force and its whole id, "
+             "a snapshot that cannot be read is removed too.",
          .examples = "holdfast forget app@2026-11-21T02:00\n"
-                     "holdfast forget --dry-run 3f2a81c09d44",
+                     "holdfast forget --dry-run 3f2a81c09d44\n"
+                     "holdfast forget nightly",
          .options = REPOSITORY | BIT(HF_OPT_DRY_RUN) | BIT(HF_OPT_FORCE),
          .min_operands = 1,
          .max_operands = HF_OPERANDS_MAX},

@@ -337,6 +337,12 @@ static const struct hf_option options[HF_OPT_COUNT] = {
                       .group = HF_GROUP_COMMAND,
                       .value = "TIME|SPAN",
                       .help = "When the pin ends: 2027-01-31 (UTC), or 90d from now"},
+    [HF_OPT_GRACE] = {.name = "grace",
+                      .takes = HF_TAKES_ONE,
+                      .group = HF_GROUP_COMMAND,
+                      .value = "SPAN",
+                      .help = "Remove packs so long after nothing needed them (default: 72h); "
+                              "longer than any backup takes, or 0 when no other host writes"},
 };
 
 const struct hf_option *hf_option(enum hf_option_id id)

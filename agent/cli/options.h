@@ -77,6 +77,7 @@ enum hf_option_id {
     HF_OPT_KEEP,
     HF_OPT_REASON,
     HF_OPT_UNTIL,
+    HF_OPT_GRACE,
     HF_OPT_COUNT
 };
 

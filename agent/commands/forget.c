@@ -1,4 +1,4 @@
-/* holdfast forget */
+/* holdfast forget: single snapshots, or what the rules of jobs do not keep */
 #include "agent/commands/run.h"
 #include "agent/repositories/holders.h"
 #include "agent/repositories/pins.h"
@@ -158,7 +158,40 @@ static enum hf_status forget_in(struct hf_session *session, const struct hf_hold
     return status == HF_OK ? HF_OK : hf_opened_name(holder->opened, err);
 }
 
-enum hf_status hf_run_forget(struct hf_session *session, struct hf_error *err)
+/* ---- jobs ---- */
+
+/* Are these jobs? Not some of them. */
+static enum hf_status are_jobs(const struct hf_session *session, bool *out, struct hf_error *err)
+{
+    const struct hf_strings *names = &session->args->operands;
+    size_t jobs = 0;
+
+    for (size_t i = 0; i < names->count; i++)
+        jobs += hf_config_job(session->config, names->items[i]) != NULL;
+    if (jobs > 0 && jobs < names->count)
+        return hf_error_set(err, HF_USAGE, "name either jobs or snapshots");
+    *out = jobs > 0;
+    return HF_OK;
+}
+
+static enum hf_status forget_by_jobs(struct hf_session *session, struct hf_error *err)
+{
+    const struct hf_strings *names = &session->args->operands;
+    const struct hf_args *args = session->args;
+
+    if (args->given[HF_OPT_FORCE] || args->given[HF_OPT_REPOSITORY])
+        return hf_error_set(err, HF_USAGE,
+                            "--force and --repository are for single snapshots; \"holdfast prune\" "
+                            "takes a job and --repository");
+    for (size_t i = 0; i < names->count; i++)
+        HF_TRY(hf_retention_of_job(session, hf_config_job(session->config, names->items[i]),
+                                   args->given[HF_OPT_DRY_RUN], err));
+    return HF_OK;
+}
+
+/* ---- snapshots ---- */
+
+static enum hf_status forget_named(struct hf_session *session, struct hf_error *err)
 {
     __attribute__((cleanup(hf_holders_auto))) struct hf_holders holders = {.count = 0};
     __attribute__((cleanup(wanted_auto))) struct wanted wanted = {.ids = HF_STRINGS_INIT};
@@ -170,4 +203,12 @@ enum hf_status hf_run_forget(struct hf_session *session, struct hf_error *err)
     for (size_t i = 0; i < holders.count; i++)
         HF_TRY(forget_in(session, &holders.items[i], &wanted.ids, err));
     return HF_OK;
+}
+
+enum hf_status hf_run_forget(struct hf_session *session, struct hf_error *err)
+{
+    bool jobs;
+
+    HF_TRY(are_jobs(session, &jobs, err));
+    return jobs ? forget_by_jobs(session, err) : forget_named(session, err);
 }

@@ -1,5 +1,6 @@
 /* holdfast prune */
 #include "agent/cli/names.h"
+#include "agent/commands/prune_packs.h"
 #include "agent/commands/run.h"
 #include "agent/config/keep.h"
 #include "agent/repositories/choose.h"
@@ -129,6 +130,11 @@ static enum hf_status make_plan(struct hf_session *session, struct plan *plan, s
 
 /* ---- doing it ---- */
 
+static const char *name_of(const struct hf_chosen *place)
+{
+    return place->name ? place->name : place->place;
+}
+
 static enum hf_status retain(struct hf_session *session, const struct plan *plan,
                              const struct hf_chosen *place, const struct hf_opened *opened,
                              struct hf_error *err)
@@ -142,14 +148,13 @@ static enum hf_status retain(struct hf_session *session, const struct plan *plan
         .dry_run = session->args->given[HF_OPT_DRY_RUN],
     };
     struct hf_error ignored = HF_ERROR_INIT;
-    const char *name = place->name ? place->name : place->place;
     enum hf_status status = hf_retention_apply(session, opened, &request, &report, err);
 
     if (status != HF_OK) { /* what was done is said all the same */
-        (void)!hf_retention_tell(session, name, &request, &report, &ignored);
+        (void)!hf_retention_tell(session, name_of(place), &request, &report, &ignored);
         return status;
     }
-    return hf_retention_tell(session, name, &request, &report, err);
+    return hf_retention_tell(session, name_of(place), &request, &report, err);
 }
 
 static enum hf_status prune_place(struct hf_session *session, const struct plan *plan,
@@ -159,7 +164,21 @@ static enum hf_status prune_place(struct hf_session *session, const struct plan 
 
     HF_TRY(hf_session_new_work(session, err));
     HF_TRY(hf_choose_open_beside(session, place, &opened, err));
-    return retain(session, plan, place, opened, err);
+    HF_TRY(retain(session, plan, place, opened, err));
+    return hf_prune_packs(session, opened, name_of(place), err);
+}
+
+static enum hf_status record_place(struct hf_session *session, const struct plan *plan,
+                                   const struct hf_chosen *place, struct hf_error *err)
+{
+    enum hf_status status;
+
+    hf_recorder_part(session->recorder, "prune", NULL, name_of(place));
+    status = prune_place(session, plan, place, err);
+    if (status != HF_OK)
+        (void)hf_session_cause(session, err);
+    hf_recorder_part_end(session->recorder, err);
+    return status;
 }
 
 /* One repository that fails does not keep the others from their turn; an interrupt does. */
@@ -168,14 +187,15 @@ enum hf_status hf_run_prune(struct hf_session *session, struct hf_error *err)
     __attribute__((cleanup(plan_auto))) struct plan plan = {.count = 0};
     enum hf_status first = HF_OK;
     size_t failed = 0;
+    int64_t grace;
 
+    HF_TRY(hf_prune_grace(session, &grace, err));
     HF_TRY(make_plan(session, &plan, err));
     for (size_t i = 0; i < plan.count; i++) {
         struct hf_error one = HF_ERROR_INIT;
 
-        if (prune_place(session, &plan, &plan.places[i], &one) == HF_OK)
+        if (record_place(session, &plan, &plan.places[i], &one) == HF_OK)
             continue;
-        (void)hf_session_cause(session, &one);
         if (plan.count == 1 || hf_signals_interrupted()) {
             *err = one;
             return err->status;

@@ -321,11 +321,11 @@ enum hf_status hf_retention_apply(struct hf_session *session, const struct hf_op
 }
 
 static enum hf_status run_in(struct hf_session *session, const struct hf_config_job *job,
-                             const char *repository, struct hf_error *err)
+                             const char *repository, bool dry_run, struct hf_error *err)
 {
     HF_AUTO(hf_retention_report) report = {.rows = NULL};
-    const struct hf_retention_request request = {.repository = repository,
-                                                 .sources = &job->sources};
+    const struct hf_retention_request request = {
+        .repository = repository, .sources = &job->sources, .dry_run = dry_run};
     struct hf_error ignored = HF_ERROR_INIT;
     struct hf_chosen chosen;
     struct hf_opened *opened;
@@ -341,14 +341,14 @@ static enum hf_status run_in(struct hf_session *session, const struct hf_config_
 }
 
 enum hf_status hf_retention_of_job(struct hf_session *session, const struct hf_config_job *job,
-                                   struct hf_error *err)
+                                   bool dry_run, struct hf_error *err)
 {
     enum hf_status first = HF_OK;
 
     for (size_t i = 0; hf_keep_given(&job->keep) && i < job->repositories.count; i++) {
         struct hf_error one = HF_ERROR_INIT;
 
-        if (run_in(session, job, job->repositories.items[i], &one) == HF_OK)
+        if (run_in(session, job, job->repositories.items[i], dry_run, &one) == HF_OK)
             continue;
         (void)hf_session_cause(session, &one);
         (void)hf_error_prefix(&one, "retention of job %s", job->name);

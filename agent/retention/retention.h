@@ -72,6 +72,6 @@ enum hf_status hf_retention_tell(struct hf_session *session, const char *name,
  * the result.
  */
 enum hf_status hf_retention_of_job(struct hf_session *session, const struct hf_config_job *job,
-                                   struct hf_error *err) HF_WARN_UNUSED;
+                                   bool dry_run, struct hf_error *err) HF_WARN_UNUSED;
 
 #endif

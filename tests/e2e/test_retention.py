@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """Retention: which snapshots stay and go, pins, and what a host that lies about time can do."""
+import os
 import time
 
 import harness
@@ -43,6 +44,7 @@ class Retention(TestCase):
     def two(self):
         """The job copies to another repository."""
         self.hf("init", "--replica-of", "local", "--repository", "offsite", repo=False)
+        self.offsite = self.folder / "offsite"
         self.configure("local, offsite")
 
     def days_ago(self, days):
@@ -169,6 +171,40 @@ class Rules(Retention):
         self.assertEqual(ids[1:], self.here())
         self.hf("forget", ids[1], "--repository", "local", repo=False)
         self.assertEqual(ids[2:], self.here())
+
+
+class Room(Retention):
+    def test_what_went_frees_its_room_after_the_grace_period(self):
+        self.two()
+        for days in (9, 8, 7, 6):
+            (self.folder / "app" / "data").write_bytes(os.urandom(200_000))
+            self.run_job(days)
+        full = self.stored()
+        dry = self.prune("--dry-run", env=self.days_ago(5))
+        self.assertEqual(full, self.stored())
+        first = {e["repository"]: e for e in self.prune(env=self.days_ago(1)).events
+                 if e["event"] == "prune"}
+        self.assertEqual({"local", "offsite"}, set(first))
+        self.assertGreater(first["local"]["marked"]["packs"], 0)
+        self.assertEqual(0, first["local"]["deleted"]["packs"])
+        self.assertIsNotNone(first["local"]["next"])
+        self.hf("prune", repo=False, env=self.days_ago(-1), says="to be removed later")
+        self.hf("prune", repo=False, env=self.days_ago(-3), says="local: removed [1-9]")
+        self.assertLess(self.stored(), full - 150_000)
+        self.assertLess(self.stored(self.offsite), full - 150_000)
+        self.hf("check", "--read-data", "--repository", "offsite", repo=False)
+        self.hf("check", "--read-data")
+        self.assertEqual(3, len(self.here()))
+        self.prune("--grace", "soon", expect=USAGE, says="72h")
+        self.assertTrue(dry.events)
+
+    def test_forget_of_a_job_is_its_rules(self):
+        ids = [self.run_job(d) for d in (5, 4, 3, 2)]
+        self.hf("forget", "nightly", ids[0], repo=False, expect=USAGE, says="either")
+        self.hf("forget", "nightly", "--dry-run", repo=False, says="would go")
+        self.assertEqual(ids, self.here())
+        self.hf("forget", "nightly", "plain", repo=False, env=self.days_ago(1))
+        self.assertEqual(ids[1:], self.here())
 
 
 class LyingHosts(Retention):
