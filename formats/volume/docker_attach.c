@@ -27,23 +27,21 @@ void hf_docker_detach(struct hf_docker_attached *attached)
     free(attached);
 }
 
-static enum hf_status connect_to(const char *path, int *out, struct hf_error *err)
+static enum hf_status connect_to(struct hf_docker_attached *attached, const char *path,
+                                 struct hf_error *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    HF_AUTO_FD fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return hf_error_sys(err, errno, "docker");
     if (strlen(path) >= sizeof address.sun_path)
         return hf_error_set(err, HF_CONFIG, "docker: the path of its socket is too long: %s", path);
     memcpy(address.sun_path, path, strlen(path) + 1);
-    if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
+    attached->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (attached->fd < 0)
+        return hf_error_sys(err, errno, "docker");
+    if (connect(attached->fd, (const struct sockaddr *)&address, sizeof address) != 0) {
         (void)hf_error_sys(err, errno, "docker: %s", path);
         return err->status = HF_UNREACHABLE;
     }
-    HF_TRY(hf_vol_wire_unblock(fd, err));
-    *out = fd;
-    fd = -1;
-    return HF_OK;
+    return hf_vol_wire_unblock(attached->fd, err);
 }
 
 static enum hf_status ask(const struct hf_docker_attached *attached, const char *container,
@@ -95,7 +93,7 @@ static enum hf_status take_answer(struct hf_docker_attached *attached, struct hf
     return hf_docker_frames_feed(&attached->frames, head.data + end, head.len - end, err);
 }
 
-enum hf_status hf_docker_attach(const char *socket, const char *container, struct hf_cancel *cancel,
+enum hf_status hf_docker_attach(const char *engine, const char *container, struct hf_cancel *cancel,
                                 hf_docker_take_fn *take, void *take_ctx,
                                 struct hf_docker_attached **out, struct hf_error *err)
 {
@@ -109,7 +107,7 @@ enum hf_status hf_docker_attach(const char *socket, const char *container, struc
     attached->piece = malloc(PIECE);
     if (!attached->piece)
         return hf_error_memory(err);
-    HF_TRY(connect_to(socket ? socket : HF_DOCKER_SOCKET, &attached->fd, err));
+    HF_TRY(connect_to(attached, engine ? engine : HF_DOCKER_SOCKET, err));
     HF_TRY(ask(attached, container, err));
     HF_TRY(take_answer(attached, err));
     *out = attached;

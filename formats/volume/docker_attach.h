@@ -13,8 +13,9 @@
 
 struct hf_docker_attached;
 
-/* socket NULL: the usual one. take gets what the container writes to its standard output. */
-enum hf_status hf_docker_attach(const char *socket, const char *container, struct hf_cancel *cancel,
+/* engine: the path of its socket; NULL: the usual one. take gets what the container writes to its
+ * standard output. */
+enum hf_status hf_docker_attach(const char *engine, const char *container, struct hf_cancel *cancel,
                                 hf_docker_take_fn *take, void *take_ctx,
                                 struct hf_docker_attached **out,
                                 struct hf_error *err) HF_WARN_UNUSED;

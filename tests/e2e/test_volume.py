@@ -9,7 +9,7 @@ import unittest
 
 import harness
 import trees
-from harness import FAILED, TestCase, run
+from harness import FAILED, Background, TestCase, run
 
 sys.setrecursionlimit(5000)
 
@@ -315,6 +315,30 @@ while not os.path.exists(sys.argv[1]):
         self.assertIn("busy", changed["paths"])
         self.restore_to(says="compared and equal")
         self.assertEqual(60_000_000, (self.folder / "restored/busy").stat().st_size)
+        self.back_up()
+        self.restore_to("later")
+        self.assert_same(self.top, self.folder / "later")
+
+    def test_files_and_directories_that_come_and_go_are_no_failure(self):
+        for name in ("a", "m", "z"):
+            (self.top / name).mkdir(parents=True)
+            trees.write(self.top / name / "stays", trees.noise(1, 100_000))
+
+        def churn(round):
+            for name in ("a", "m", "z"):
+                folder = self.top / name / f"folder{round % 7}"
+                folder.mkdir()
+                for n in range(20):
+                    trees.write(folder / f"file{n}", b"x" * n)
+                shutil.rmtree(folder)
+        with Background(churn):
+            for _ in range(4):
+                self.back_up()
+                for path in self.properties()["vanished"]["paths"]:
+                    self.assertIn("folder", path)
+        self.restore_to(says="compared and equal")
+        for name in ("a", "m", "z"):
+            self.assertEqual(trees.noise(1, 100_000), (self.folder / "restored" / name / "stays").read_bytes())
         self.back_up()
         self.restore_to("later")
         self.assert_same(self.top, self.folder / "later")
