@@ -266,6 +266,20 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
                           .options = REPOSITORY,
                           .min_operands = 1,
                           .max_operands = HF_OPERANDS_MAX},
+    [HF_COMMAND_AGENT] =
+        {.name = "agent",
+         .operands = "",
+         .service = true,
+         .summary = "Run the jobs by their schedules, for good",
+         .about = "Runs what the jobs of the configuration say, when they say it: backups, their "
+                  "retention and prune, drills. Each run is a process of its own. A run that was "
+                  "missed is made up once; what can pass is tried again.\n\n"
+                  "While it runs, \"holdfast backup JOB\" asks it for a run, and waits for its "
+                  "end. SIGHUP has the configuration read again, whole or not at all. SIGTERM and "
+                  "SIGINT end it: runs have the configured stop_timeout to end (8 seconds), and "
+                  "are made up when the agent is back.\n\n"
+                  "Exits with 5 when an agent runs already with the same state directory.",
+         .examples = "holdfast agent --config /etc/holdfast/holdfast.yaml"},
     [HF_COMMAND_KEY_LIST] = {.name = "key list",
                              .operands = "",
                              .summary = "List the keys of a repository",

@@ -16,6 +16,7 @@ hf_run_fn *hf_run_find(enum hf_command_id id)
         [HF_COMMAND_FORGET] = hf_run_forget,
         [HF_COMMAND_PIN] = hf_run_pin,
         [HF_COMMAND_UNPIN] = hf_run_unpin,
+        [HF_COMMAND_AGENT] = hf_run_agent,
         [HF_COMMAND_KEY_LIST] = hf_run_key_list,
         [HF_COMMAND_KEY_ADD] = hf_run_key_add,
         [HF_COMMAND_KEY_REMOVE] = hf_run_key_remove,

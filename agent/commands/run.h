@@ -22,6 +22,7 @@ hf_run_fn hf_run_prune;
 hf_run_fn hf_run_forget;
 hf_run_fn hf_run_pin;
 hf_run_fn hf_run_unpin;
+hf_run_fn hf_run_agent;
 hf_run_fn hf_run_key_list;
 hf_run_fn hf_run_key_add;
 hf_run_fn hf_run_key_remove;

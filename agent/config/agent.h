@@ -22,7 +22,7 @@ struct hf_config_agent {
     char *state;          /* the state directory, or NULL */
     unsigned runs;        /* at the same time */
     int64_t stop_timeout; /* from SIGTERM to SIGKILL of a run */
-    int64_t prune_every;  /* at least so long from one prune of a repository to the next */
+    int64_t prune_every;  /* at least so long from one prune of a job to the next */
 };
 
 enum hf_status hf_config_read_agent(const struct hf_fields_file *file, const struct hf_yaml *map,

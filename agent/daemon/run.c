@@ -15,7 +15,6 @@ const char *hf_run_kind_name(enum hf_run_kind kind)
 {
     static const char *const names[HF_RUN_KINDS] = {
         [HF_RUN_BACKUP] = "backup",
-        [HF_RUN_FORGET] = "forget",
         [HF_RUN_PRUNE] = "prune",
         [HF_RUN_DRILL] = "drill",
     };
@@ -23,7 +22,6 @@ const char *hf_run_kind_name(enum hf_run_kind kind)
     return names[kind];
 }
 
-/* Without a name of its own, a prune takes the repository. */
 static enum hf_status make_arguments(const struct hf_run_context *context, const struct hf_run *run,
                                      struct hf_strings *out, struct hf_error *err)
 {
@@ -31,8 +29,10 @@ static enum hf_status make_arguments(const struct hf_run_context *context, const
     HF_TRY(hf_strings_add(out, "--config", err));
     HF_TRY(hf_strings_add(out, context->config_file, err));
     HF_TRY(hf_strings_add(out, "--json", err));
-    if (run->kind == HF_RUN_PRUNE)
-        HF_TRY(hf_strings_add(out, "--repository", err));
+    if (context->log_level) {
+        HF_TRY(hf_strings_add(out, "--log-level", err));
+        HF_TRY(hf_strings_add(out, context->log_level, err));
+    }
     return hf_strings_add(out, run->subject, err);
 }
 
@@ -75,6 +75,7 @@ static enum hf_status start(const struct hf_run_context *context, struct hf_run 
     HF_TRY(make_arguments(context, run, &args, err));
     HF_TRY(add_variable(&env, HF_RUN_VARIABLE, run->id, err));
     HF_TRY(add_variable(&env, HF_TRIGGER_VARIABLE, run->trigger, err));
+    HF_TRY(add_variable(&env, "HOLDFAST_LOG_FORMAT", context->log_json ? "json" : "text", err));
     HF_TRY(add_descriptor(&env, HF_CONFIG_COPY_VARIABLE, "", context->config_copy, err));
     if (context->passphrase) {
         HF_TRY(make_passphrase(context, &passphrase, err));

@@ -11,9 +11,9 @@
 
 enum { HF_RUN_ID_TEXT = 33 };
 
-enum hf_run_kind { HF_RUN_BACKUP, HF_RUN_FORGET, HF_RUN_PRUNE, HF_RUN_DRILL, HF_RUN_KINDS };
+enum hf_run_kind { HF_RUN_BACKUP, HF_RUN_PRUNE, HF_RUN_DRILL, HF_RUN_KINDS };
 
-/* "backup", "forget", "prune", "drill": the command, and how logs call it */
+/* "backup", "prune", "drill": the command, and how logs call it */
 const char *hf_run_kind_name(enum hf_run_kind kind);
 
 enum hf_run_stop {
@@ -28,12 +28,14 @@ struct hf_run_context {
     int config_copy;                    /* hf_config_load_copy */
     const struct hf_secret *passphrase; /* that was in the agent's environment, or NULL */
     int64_t stop_timeout;               /* ns from SIGTERM to SIGKILL */
+    const char *log_level;              /* as --log-level takes it, or NULL */
+    bool log_json;
 };
 
 struct hf_run {
     char id[HF_RUN_ID_TEXT];
     enum hf_run_kind kind;
-    char *subject;       /* a job, or a repository to prune */
+    char *subject;       /* the job */
     const char *trigger; /* "schedule", "request", ...; constant text */
     uint64_t ticket;     /* of the planner */
     int64_t began;       /* wall clock */
