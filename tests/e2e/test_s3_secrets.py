@@ -22,7 +22,8 @@ TOKEN = "FwoGZXIvYXdzEJr//////////wEaDHs3c3Npb24tdG9rZW4tdGVzdA=="
 POD_TOKEN = "eyJhbGciOiJSUzI1NiJ9.pod-authorization.Wm9uZQ"
 IDENTITY = "eyJhbGciOiJSUzI1NiJ9.web-identity-token.U2VjcmV0"
 EC2_TOKEN = "AQAEAEc2-metadata-session-token-0123456789=="
-SECRETS = [SECRET, TOKEN, POD_TOKEN, IDENTITY, EC2_TOKEN, PASSPHRASE]
+NEW_PASSPHRASE = "another horse, another battery"
+SECRETS = [SECRET, TOKEN, POD_TOKEN, IDENTITY, EC2_TOKEN, PASSPHRASE, NEW_PASSPHRASE]
 EXPIRES = "2099-01-01T00:00:00Z"
 
 
@@ -206,8 +207,26 @@ jobs:
         self.quiet("export", "app@latest", "--repository", "r", "--output", self.folder / "app.sql", env=env)
         self.quiet("restore", "app@latest", "--to", "restored", "--repository", "r", env=env)
         self.server.drop("restored")
-        self.quiet("key", "list", "--repository", "r", env=env)
         self.assertEqual(self.peer.backend.violations, [])
+
+    def test_keys_and_copies(self):
+        """What has to do with keys prints none, new or old."""
+        keys, env = self.ways()["in the file"]
+        self.configure(keys)
+        new = self.secret("new", NEW_PASSPHRASE)
+        at, key = ("--repository", "r"), ("--passphrase-file", self.passphrase)
+        self.quiet("init", *at, env=env)
+        self.quiet("init", "--repository", self.folder / "replica", "--replica-of", "r", *key, env=env)
+        identity = self.quiet("key", "identity", "--output", self.folder / "identity").out.split()[-1]
+        self.quiet("key", "add", "--recipient", identity, "--label", "host", *at, env=env)
+        self.quiet("key", "add", "--writer", "--new-passphrase-file", new, *at, env=env)
+        self.quiet("key", "rotate", *at, env=env)
+        listed = self.quiet("key", "list", *at, env=env, verbose=["--verbose", "--json"]).events
+        self.loud("copy", "r", self.folder / "replica", *key, env=env)
+        self.quiet("key", "remove", listed[0]["id"] if "id" in listed[0] else "none", *at, env=env, expect=None)
+        for wrong in (["key", "add", "--new-passphrase-file", self.folder / "absent"], ["key", "remove", "nobody"],
+                      ["key", "rotate", "--passphrase-file", new]):
+            self.assertNotEqual(DONE, self.quiet(*wrong, *at, env=env, expect=None).code)
 
     def test_every_way_in(self):
         for name, (keys, env) in self.ways().items():
