@@ -121,7 +121,7 @@ class Helper(Engine):
 
     def begin(self):
         """A backup in a container, which has begun to read."""
-        trees.write(self.data() / "large", trees.noise(1, 200_000_000))
+        trees.write(self.data() / "large", trees.noise(1, 80_000_000))
         process = subprocess.Popen([str(a) for a in self.agent_command("backup")], stdin=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self.addCleanup(self.end, process)
