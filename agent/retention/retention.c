@@ -115,7 +115,7 @@ static enum hf_status make_group(struct retention *r, const char *source, struct
     group->snapshots = calloc(list->count + 1, sizeof *group->snapshots);
     group->rows = calloc(list->count + 1, sizeof *group->rows);
     group->policies = calloc(r->session->config->job_count + 1, sizeof *group->policies);
-    group->zones = calloc(r->session->config->job_count + 1, sizeof *group->zones);
+    group->zones = calloc(r->session->config->job_count + 1, sizeof(struct hf_zone *));
     if (!group->snapshots || !group->rows || !group->policies || !group->zones)
         return hf_error_memory(err);
     for (size_t i = 0; i < list->count; i++)

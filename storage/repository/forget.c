@@ -5,22 +5,47 @@
 #include "storage/repository/snapshot_internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct forgetting {
     struct hf_repo *repo;
     const struct hf_forget_options *options;
-    const struct hf_strings *keys; /* of all manifests */
+    struct key *keys; /* of all manifests, sorted */
+    size_t count;
 };
+
+struct key {
+    char id[HF_SNAPSHOT_ID_TEXT];
+    const char *key;
+};
+
+static int by_id(const void *a, const void *b)
+{
+    const struct key *x = a, *y = b;
+    return strcmp(x->id, y->id);
+}
+
+static enum hf_status sort_keys(struct forgetting *f, const struct hf_strings *keys,
+                                struct hf_error *err)
+{
+    f->keys = calloc(keys->count + 1, sizeof *f->keys);
+    if (!f->keys)
+        return hf_error_memory(err);
+    for (size_t i = 0; i < keys->count; i++) {
+        f->keys[f->count].key = keys->items[i];
+        f->count += hf_manifest_key_id(keys->items[i], f->keys[f->count].id);
+    }
+    qsort(f->keys, f->count, sizeof *f->keys, by_id);
+    return HF_OK;
+}
 
 static const char *key_of(const struct forgetting *f, const char *snapshot)
 {
-    for (size_t i = 0; i < f->keys->count; i++) {
-        char id[HF_SNAPSHOT_ID_TEXT];
-        if (hf_manifest_key_id(f->keys->items[i], id) && strcmp(id, snapshot) == 0)
-            return f->keys->items[i];
-    }
-    return NULL;
+    struct key wanted = {.key = NULL};
+    (void)snprintf(wanted.id, sizeof wanted.id, "%s", snapshot);
+    const struct key *found = bsearch(&wanted, f->keys, f->count, sizeof wanted, by_id);
+    return found ? found->key : NULL;
 }
 
 static enum hf_status is_pinned(const struct forgetting *f, const char *id, bool *out,
@@ -134,14 +159,17 @@ enum hf_status hf_forget(struct hf_repo *repo, const struct hf_strings *ids,
                          struct hf_error *err)
 {
     HF_AUTO(hf_strings) keys = HF_STRINGS_INIT;
-    struct forgetting f = {.repo = repo, .options = options, .keys = &keys};
+    struct forgetting f = {.repo = repo, .options = options};
+    enum hf_status status = HF_OK;
     for (size_t i = 0; i < ids->count; i++)
         items[i] = (struct hf_forgotten){.outcome = HF_FORGET_LEFT};
     HF_TRY(hf_snapshot_keys(repo, &keys, err));
-    for (size_t i = 0; i < ids->count; i++) {
-        enum hf_status status = forget_one(&f, ids->items[i], &items[i], err);
+    HF_TRY(sort_keys(&f, &keys, err));
+    for (size_t i = 0; status == HF_OK && i < ids->count; i++) {
+        status = forget_one(&f, ids->items[i], &items[i], err);
         if (status != HF_OK)
-            return hf_error_prefix(err, "snapshot %.12s", ids->items[i]);
+            (void)hf_error_prefix(err, "snapshot %.12s", ids->items[i]);
     }
-    return HF_OK;
+    free(f.keys);
+    return status;
 }

@@ -78,9 +78,10 @@ class Requests(TestCase):
         for _ in range(3):
             self.server.psql("app", "UPDATE u SET i = i + 1")
             self.assertLessEqual(self.ask("backup", "app"), unchanged + 7)
-        self.assertEqual(5, self.ask("list"), self.kinds)
-        self.assertEqual(5 + 5, self.ask("list", "--no-cache"), self.kinds)
-        self.assertLessEqual(self.ask("show", "app@latest"), 9)
+        self.assertEqual(6, self.ask("list"), self.kinds)
+        self.assertEqual(6 + 5, self.ask("list", "--no-cache"), self.kinds)
+        self.assertLessEqual(self.ask("show", "app@latest"), 10)
+        self.assertLessEqual(self.ask("prune"), 24)
         self.assertLessEqual(self.ask("backup", "app"), 40)
         self.ask("backup", "app", "--no-cache")
         self.assertLessEqual(sum(self.kinds.values()), 40)
@@ -89,8 +90,8 @@ class Requests(TestCase):
         for _ in range(4):
             self.ask("backup", "app")
         shutil.rmtree(self.cache)
-        self.assertEqual(5 + 4, self.ask("list"), self.kinds)
-        self.assertEqual(5, self.ask("list"), self.kinds)
+        self.assertEqual(6 + 4, self.ask("list"), self.kinds)
+        self.assertEqual(6, self.ask("list"), self.kinds)
 
     def test_damaged_copies_are_fetched_again(self):
         self.ask("backup", "app")
@@ -99,9 +100,9 @@ class Requests(TestCase):
             data = bytearray(path.read_bytes())
             data[len(data) // 2] ^= 1
             path.write_bytes(data)
-        self.assertEqual(6, self.ask("list", "--json"), self.kinds)
+        self.assertEqual(7, self.ask("list", "--json"), self.kinds)
         self.assertEqual(listed, [e["id"] for e in self.result.events])
-        self.assertEqual(5, self.ask("list", "--json"), self.kinds)
+        self.assertEqual(6, self.ask("list", "--json"), self.kinds)
         self.ask("check", "--read-data")
 
     def snapshots_of(self, *arguments):
