@@ -147,10 +147,13 @@ static enum hf_status drill_one(struct hf_session *session, const struct hf_dril
 
     HF_TRY(hf_drill_report_add(report, task->source ? task->source : task->snapshot, &source, err));
     HF_TRY(hf_session_new_work(session, err));
+    hf_recorder_part(session->recorder, "drill", task->source,
+                     task->chosen.name ? task->chosen.name : task->chosen.place);
     hf_drill_run(session, task, source);
     if (!hf_output_is_json(session->output))
         hf_drill_source_text(source, session->output);
     hf_output_event(session->output, "drill", hf_drill_source_json(source));
+    hf_recorder_part_end(session->recorder, &source->error);
     return HF_OK;
 }
 

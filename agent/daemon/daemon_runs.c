@@ -8,8 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *trigger_of(enum hf_plan_reason reason)
+/* Nobody asks for a prune but the backup before it. */
+static const char *trigger_of(enum hf_plan_reason reason, enum hf_run_kind kind)
 {
+    if (kind == HF_RUN_PRUNE && reason == HF_PLAN_DEMAND)
+        return "after";
     switch (reason) {
     case HF_PLAN_TIME:
         return "schedule";
@@ -72,7 +75,7 @@ static void begin(struct hf_daemon *d, const struct hf_plan_run *due,
         .log_json = hf_output_logs_json(d->output),
         .stop_timeout = d->config->agent.stop_timeout > 0 ? d->config->agent.stop_timeout
                                                           : HF_CONFIG_STOP_TIMEOUT_DEFAULT};
-    const char *trigger = trigger_of(due->reason);
+    const char *trigger = trigger_of(due->reason, item->kind);
     struct hf_error err = HF_ERROR_INIT;
     struct hf_run *run;
 
