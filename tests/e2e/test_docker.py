@@ -135,6 +135,21 @@ class Docker(Engine):
     def docker_logs(self, name):
         return run(["docker", "--host", f"unix://{self.socket}", "logs", name]).stderr
 
+    def test_job_is_restored_beside_its_volumes(self):
+        trees.zoo(self.data() / "zoo")
+        self.config()
+        config = json.loads((self.folder / "c.json").read_text())
+        config["jobs"] = {"nightly": {"sources": ["vol"], "repositories": ["r"]}}
+        (self.folder / "c.json").write_text(json.dumps(config))
+        self.addCleanup(self.docker, "volume", "rm", "-f", "data_restored", check=False)
+        self.run_hf("backup")
+        self.run_hf("restore", "nightly", "--to", "same", "--replace", expect=BUSY, says="stop it first")
+        self.run_hf("restore", "nightly", "--to", "_restored", says="1 of 1 sources restored, 1 proven")
+        self.assertEqual([], trees.differences(trees.describe(self.data()),
+                                               trees.describe(self.data("data_restored"))))
+        self.docker("rm", "-f", "app")
+        self.run_hf("restore", "nightly", "--to", "same", "--replace", says="1 proven")
+
     def test_no_such_volume_or_engine(self):
         self.config(docker="nothing")
         self.run_hf("backup", expect=FAILED, says="no such volume")
