@@ -43,6 +43,8 @@ struct hf_prune_pack {
     bool present;  /* listed, with the right size */
 };
 
+enum { HF_PRUNE_LATELY = 1 << 20, HF_PRUNE_LINES = 1 << 16 };
+
 struct hf_prune {
     struct hf_repo *repo;
     const struct hf_prune_options *options;
@@ -57,6 +59,10 @@ struct hf_prune {
     pthread_mutex_t lock;        /* of what follows, while snapshots are walked */
     struct hf_prune_pack *packs; /* by number of the index */
     size_t count;
+    /* While snapshots are walked: HF_PRUNE_LATELY chunks that were noted, and HF_PRUNE_LINES lines
+     * of catalogs that were walked, by their SHA-256. Each in the one place that its id says. */
+    struct hf_chunk_id *lately;
+    struct hf_chunk_id *lines;
 };
 
 /* prune_packs.c */

@@ -2,11 +2,11 @@
  * What a repository of many snapshots costs those who read all of it.
  *
  *   bench_prune make FOLDER SNAPSHOTS CHUNKS   a repository with so many, on this disk
- *   bench_prune list|start|dry|prune|sweep FOLDER
+ *   bench_prune list|start|dry|prune FOLDER
  *   bench_prune forget FOLDER SNAPSHOTS        removes the oldest manifests
  *
- * list loads all snapshots; start begins a backup and ends it; prune marks with a grace of 0, sweep
- * removes what is marked. Each prints its seconds and peak memory.
+ * list loads all snapshots; start begins a backup and ends it; prune has a grace of 0: it marks,
+ * and removes what the one before it marked. Each prints its seconds and peak memory.
  *
  * The repository is what backups would have left, but for the content of data chunks, which is
  * random and tiny, so that a million of them fit a disk: nobody here reads data. One source with 50
@@ -245,11 +245,18 @@ static void prune(struct hf_repo *repo, bool dry, int64_t grace)
            (unsigned long long)report.deleted.packs);
 }
 
+static int by_key(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 static void forget(struct hf_repo *repo, size_t count)
 {
     struct hf_error err = HF_ERROR_INIT;
     HF_AUTO(hf_strings) keys = HF_STRINGS_INIT;
     check(hf_snapshot_keys(repo, &keys, &err), &err);
+    if (keys.count > 1)
+        qsort(keys.items, keys.count, sizeof *keys.items, by_key);
     for (size_t i = 0; i < keys.count && count > 0; i++, count--)
         check(hf_store_delete(repo->store, keys.items[i], &err), &err);
 }
