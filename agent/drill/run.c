@@ -234,6 +234,19 @@ static enum hf_status merge(json_t **all, json_t *one, struct hf_error *err)
     return HF_OK;
 }
 
+static enum hf_status remember_roles(struct drill *d, const json_t *report, struct hf_error *err)
+{
+    const json_t *database, *role;
+    size_t i, k;
+
+    json_array_foreach (json_object_get(report, "databases"), i, database) {
+        json_array_foreach (json_object_get(database, "roles"), k, role) {
+            HF_TRY(hf_strings_add(&d->scratch.roles, json_string_value(role), err));
+        }
+    }
+    return HF_OK;
+}
+
 static enum hf_status restore_one(struct drill *d, struct hf_snapshot *snapshot,
                                   struct hf_restore_options *options, struct hf_error *err)
 {
@@ -246,8 +259,10 @@ static enum hf_status restore_one(struct drill *d, struct hf_snapshot *snapshot,
     HF_TRY(hf_args_number(d->session->args, HF_OPT_JOBS, 1, HF_CONFIG_JOBS_MAX, &work.jobs, err));
     status = d->kind->source->restore(hf_kind_config(&d->scratch.target), d->info->properties,
                                       hf_snapshot_feed(snapshot), options, &work, &report, err);
-    if (status == HF_OK)
+    if (status == HF_OK) {
+        HF_TRY(remember_roles(d, report, err));
         return merge(&d->report->restored, report, err);
+    }
     (void)!merge(&d->report->restored, report, &ignored);
     return status;
 }

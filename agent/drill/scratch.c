@@ -38,6 +38,7 @@ enum hf_status hf_scratch_close(struct hf_scratch *scratch, struct hf_error *err
     if (scratch->target.kind)
         hf_config_source_done(&scratch->target);
     hf_strings_free(&scratch->names);
+    hf_strings_free(&scratch->roles);
     free(scratch->title);
     free(scratch->name);
     *scratch = (struct hf_scratch){.driver = NULL};

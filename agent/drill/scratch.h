@@ -50,6 +50,8 @@ struct hf_scratch {
     /* Each database by itself, under a name of the drill's, without owners and privileges; the
      * order is that of the snapshot's properties. Empty: all as it was called. */
     struct hf_strings names;
+    /* Roles that restores into it had to create, for close to drop again. */
+    struct hf_strings roles;
 };
 
 extern const struct hf_scratch_driver hf_scratch_server;   /* a new database on a given server */

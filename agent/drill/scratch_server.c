@@ -135,6 +135,17 @@ static enum hf_status probe_server(struct hf_scratch *scratch, struct hf_error *
     return connect_to(state->config, NULL, &pg, err);
 }
 
+/* Policies name roles, whoever owns the tables. */
+static enum hf_status drop_roles(struct hf_pg *pg, const struct hf_scratch *scratch,
+                                 struct hf_error *err)
+{
+    HF_AUTO(hf_strings) dropped = HF_STRINGS_INIT;
+
+    if (scratch->roles.count == 0)
+        return HF_OK;
+    return hf_pg_drop_unused_roles(pg, &scratch->roles, 0, &dropped, err);
+}
+
 /* On a connection of its own, as the keeper's may have gone. The first failure is reported; all are
  * tried. */
 static enum hf_status drop_all(const struct state *state, const struct hf_scratch *scratch,
@@ -153,7 +164,7 @@ static enum hf_status drop_all(const struct state *state, const struct hf_scratc
         *err = why;
         worst = hf_error_prefix(err, "database \"%s\" is left", scratch->names.items[i]);
     }
-    return worst;
+    return worst == HF_OK ? drop_roles(pg, scratch, err) : worst;
 }
 
 static enum hf_status close_server(struct hf_scratch *scratch, struct hf_error *err)

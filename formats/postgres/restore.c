@@ -192,15 +192,19 @@ static enum hf_status add_report(struct run *run, const struct hf_pg_job *job, c
 {
     bool compared = !job->options->no_compare;
     bool equal = compared && json_array_size(job->differences) == 0;
+    json_t *roles = json_array();
     json_t *report = NULL;
 
+    for (size_t i = 0; i < job->made_roles.count; i++)
+        (void)json_array_append_new(roles, json_string(job->made_roles.items[i]));
+
     HF_TRY(hf_json_pack(
-        &report, err, "{s:s, s:s, s:s?, s:I, s:I, s:I, s:b, s:b, s:b, s:O, s:O}", "name", source,
-        "restored_as", job->target, "kept_aside", job->aside[0] ? job->aside : NULL, "tables",
-        (json_int_t)job->input.tables_count, "rows", (json_int_t)job->input.rows, "bytes",
+        &report, err, "{s:s, s:s, s:s?, s:I, s:I, s:I, s:b, s:b, s:b, s:O, s:O, s:o}", "name",
+        source, "restored_as", job->target, "kept_aside", job->aside[0] ? job->aside : NULL,
+        "tables", (json_int_t)job->input.tables_count, "rows", (json_int_t)job->input.rows, "bytes",
         (json_int_t)job->input.bytes, "partial",
         !job->input.selection.everything || job->left_out_objects, "compared", compared, "equal",
-        equal, "differences", job->differences, "notes", job->notes));
+        equal, "differences", job->differences, "notes", job->notes, "roles", roles));
     if (json_array_append_new(run->reports, report) != 0)
         return hf_error_memory(err);
     run->compared &= compared;

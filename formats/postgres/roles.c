@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "formats/postgres/copy_text.h"
+#include "formats/postgres/drop_database.h"
 #include "formats/postgres/feed_rows.h"
 #include "formats/postgres/quote.h"
 #include "formats/postgres/role_names.h"
@@ -234,19 +235,18 @@ static const char unused_roles[] =
     " AND classid = $2::pg_catalog.int4::pg_catalog.oid AND pid <> $3::pg_catalog.int4)"
     " ORDER BY 1";
 
-static enum hf_status find_unused(const struct hf_pg_job *job, struct hf_pg *pg, PGresult **out,
-                                  struct hf_error *err)
+static enum hf_status find_unused(struct hf_pg *pg, const struct hf_strings *names, int backend,
+                                  PGresult **out, struct hf_error *err)
 {
     HF_AUTO(hf_buf) array = HF_BUF_INIT;
     char class_text[16];
     char pid_text[16];
     const char *values[] = {NULL, class_text, pid_text};
 
-    HF_TRY(hf_pg_quote_array(&array, (const char *const *)job->made_roles.items,
-                             job->made_roles.count, err));
+    HF_TRY(hf_pg_quote_array(&array, (const char *const *)names->items, names->count, err));
     HF_TRY(hf_buf_cstr(&array, &values[0], err));
     (void)snprintf(class_text, sizeof class_text, "%d", HF_PG_LOCK_CLASS);
-    (void)snprintf(pid_text, sizeof pid_text, "%d", job->maintenance->backend);
+    (void)snprintf(pid_text, sizeof pid_text, "%d", backend);
     return hf_pg_query_params(pg, unused_roles, 3, values, false, out, err);
 }
 
@@ -274,20 +274,29 @@ static enum hf_status note_names(struct hf_pg_job *job, const char *what,
 }
 
 /* The server refuses to drop a role that owns something, or is granted something. */
+enum hf_status hf_pg_drop_unused_roles(struct hf_pg *pg, const struct hf_strings *names,
+                                       int backend, struct hf_strings *out_dropped,
+                                       struct hf_error *err)
+{
+    HF_AUTO_RESULT unused = NULL;
+
+    HF_TRY(find_unused(pg, names, backend, &unused, err));
+    for (int i = 0; i < PQntuples(unused); i++) {
+        struct hf_error cause = HF_ERROR_INIT;
+
+        if (drop_role(pg, PQgetvalue(unused, i, 0), &cause) == HF_OK)
+            HF_TRY(hf_strings_add(out_dropped, PQgetvalue(unused, i, 0), err));
+    }
+    return HF_OK;
+}
+
 static enum hf_status drop_roles(struct hf_pg_job *job, struct hf_pg *pg, struct hf_error *err)
 {
     HF_AUTO(hf_strings) dropped = HF_STRINGS_INIT;
     HF_AUTO(hf_buf) gone = HF_BUF_INIT;
     HF_AUTO(hf_buf) kept = HF_BUF_INIT;
-    HF_AUTO_RESULT unused = NULL;
 
-    HF_TRY(find_unused(job, pg, &unused, err));
-    for (int i = 0; i < PQntuples(unused); i++) {
-        struct hf_error cause = HF_ERROR_INIT;
-
-        if (drop_role(pg, PQgetvalue(unused, i, 0), &cause) == HF_OK)
-            HF_TRY(hf_strings_add(&dropped, PQgetvalue(unused, i, 0), err));
-    }
+    HF_TRY(hf_pg_drop_unused_roles(pg, &job->made_roles, job->maintenance->backend, &dropped, err));
     for (size_t i = 0; i < job->made_roles.count; i++) {
         const char *name = job->made_roles.items[i];
 

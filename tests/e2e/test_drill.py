@@ -153,6 +153,38 @@ class Proven:
         identity = self.snapshots()[0]["id"]
         self.assertEqual("proven", self.drilled(identity[:12])["app"]["verdict"])
 
+    def test_whole_server_is_proven_and_leaves_neither_databases_nor_roles(self):
+        self.postgres.query("postgres", "CREATE ROLE drilled; CREATE ROLE policed")
+        self.postgres.create("second")
+        self.addCleanup(self.postgres.query, "postgres", "DROP ROLE drilled, policed")
+        self.addCleanup(self.postgres.drop, "second")
+        self.postgres.psql("second", """
+            CREATE TABLE t AS SELECT 1 AS a;
+            ALTER TABLE t OWNER TO drilled;
+            ALTER TABLE t ENABLE ROW LEVEL SECURITY;
+            CREATE POLICY p ON t TO policed USING (true);""")
+        other = harness.Server(self.folder / "other")
+        self.addCleanup(other.stop, "immediate")
+        asserted = """
+      assert:
+        - {sql: "select a = 1 from t", database: second}
+        - {sql: "select count(*) = 200 from links", database: app}
+"""
+        for scratch in (asserted, self.on_server(other.url()) + asserted):
+            self.configure(scratch, "app")
+            (self.folder / "holdfast.yaml").write_text(
+                (self.folder / "holdfast.yaml").read_text().replace(
+                    f'dsn: "{self.postgres.url("app")}"',
+                    f'dsn: "{self.postgres.server_url()}", all_databases: true'))
+            self.save("app")
+            report = self.drilled()["app"]
+            self.assertEqual("proven", report["verdict"], report)
+            self.assertEqual(["app", "postgres", "second"],
+                             sorted(d["name"] for d in report["report"]["databases"]))
+        self.assertEqual(["postgres"], other.databases())
+        self.assertEqual(0, other.value("postgres", "SELECT count(*) FROM pg_roles WHERE rolname IN"
+                                        " ('drilled', 'policed')"))
+
     def test_limit_that_is_missed_exits_with_1_and_is_proven(self):
         self.configure("      rpo: 1s\n", "files")
         self.save("files")
