@@ -171,24 +171,23 @@ static enum hf_status status_for(const struct hf_drill_source *worst)
 
 static enum hf_status conclude(const struct hf_drill_report *report, struct hf_error *err)
 {
-    enum hf_drill_verdict verdict = hf_drill_report_verdict(report);
-    const struct hf_drill_source *worst = NULL;
+    const struct hf_drill_source *worst = report->sources;
     size_t bad = 0;
 
-    if (verdict == HF_DRILL_PROVEN)
-        return HF_OK;
     for (size_t i = 0; i < report->count; i++) {
         const struct hf_drill_source *source = &report->sources[i];
 
         bad += source->verdict != HF_DRILL_PROVEN;
-        if (!worst && source->verdict == verdict)
+        if (source->verdict > worst->verdict)
             worst = source;
     }
+    if (bad == 0)
+        return HF_OK;
     if (report->count == 1)
         return hf_error_set(err, status_for(worst), "drill %s: %s: %s", worst->source,
-                            hf_drill_verdict_name(verdict), worst->error.text);
+                            hf_drill_verdict_name(worst->verdict), worst->error.text);
     return hf_error_set(err, status_for(worst), "%zu of %zu drills failed, the worst: %s: %s: %s",
-                        bad, report->count, worst->source, hf_drill_verdict_name(verdict),
+                        bad, report->count, worst->source, hf_drill_verdict_name(worst->verdict),
                         worst->error.text);
 }
 

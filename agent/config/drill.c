@@ -30,7 +30,7 @@ static enum hf_status read_server(const struct hf_fields_file *file, const struc
         return hf_error_memory(err);
     scratch->server->kind = &hf_kind_postgres;
     HF_TRY(hf_text_copy("scratch", &scratch->server->name, err));
-    return hf_config_read_postgres(file, value, inner, scratch->server, err);
+    return hf_config_read_postgres_server(file, value, inner, scratch->server, err);
 }
 
 #define SCRATCH(name, kind)                                                                        \

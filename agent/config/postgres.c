@@ -228,9 +228,9 @@ static enum hf_status check_databases(const struct hf_fields_file *file, const s
                            where);
 }
 
-enum hf_status hf_config_read_postgres(const struct hf_fields_file *file, const struct hf_yaml *map,
-                                       const char *where, struct hf_config_source *out,
-                                       struct hf_error *err)
+enum hf_status hf_config_read_postgres_server(const struct hf_fields_file *file,
+                                              const struct hf_yaml *map, const char *where,
+                                              struct hf_config_source *out, struct hf_error *err)
 {
     __attribute__((cleanup(written_auto))) struct written w = {.dsn = NULL};
     struct hf_config_postgres *postgres = &out->as.postgres;
@@ -246,7 +246,15 @@ enum hf_status hf_config_read_postgres(const struct hf_fields_file *file, const 
             HF_TRY(hf_text_copy(w.database, &postgres->dbname, err));
     }
     move_rest(&w, map, postgres);
-    return check_databases(file, map, where, postgres, err);
+    return HF_OK;
+}
+
+enum hf_status hf_config_read_postgres(const struct hf_fields_file *file, const struct hf_yaml *map,
+                                       const char *where, struct hf_config_source *out,
+                                       struct hf_error *err)
+{
+    HF_TRY(hf_config_read_postgres_server(file, map, where, out, err));
+    return check_databases(file, map, where, &out->as.postgres, err);
 }
 
 void hf_config_postgres_done(struct hf_config_source *source)

@@ -20,14 +20,16 @@ enum { LOCK_CLASS = 0x68664472, DIGITS = 8 };
 struct state {
     struct hf_pg *keeper;        /* holds the lock */
     struct hf_pg_config *config; /* borrowed from the configuration */
+    const char *maintenance;     /* the database to be connected to; borrowed likewise */
     char digits[DIGITS + 1];
 };
 
-static enum hf_status connect_to(const struct hf_pg_config *config, struct hf_cancel *cancel,
+static enum hf_status connect_to(const struct state *state, struct hf_cancel *cancel,
                                  struct hf_pg **out, struct hf_error *err)
 {
-    const struct hf_pg_address address = {
-        .conninfo = config->conninfo, .password = config->password, .database = "postgres"};
+    const struct hf_pg_address address = {.conninfo = state->config->conninfo,
+                                          .password = state->config->password,
+                                          .database = state->maintenance};
 
     return hf_pg_connect(&address, cancel, out, err);
 }
@@ -113,8 +115,9 @@ static enum hf_status open_server(const struct hf_scratch_request *request,
         return hf_error_memory(err);
     scratch->state = state;
     state->config = &server->as.postgres.config;
+    state->maintenance = server->as.postgres.dbname ? server->as.postgres.dbname : "postgres";
     HF_TRY(hf_kind_postgres.prepare(request->session, server, err));
-    HF_TRY(connect_to(state->config, request->session->cancel, &state->keeper, err));
+    HF_TRY(connect_to(state, request->session->cancel, &state->keeper, err));
     HF_TRY(drop_leftovers(request, state, err));
     hf_random_hex(state->digits, DIGITS / 2);
     HF_TRY(hf_pg_runf(state->keeper, err,
@@ -132,7 +135,7 @@ static enum hf_status probe_server(struct hf_scratch *scratch, struct hf_error *
     const struct state *state = scratch->state;
     HF_AUTO_PTR(hf_pg) pg = NULL;
 
-    return connect_to(state->config, NULL, &pg, err);
+    return connect_to(state, NULL, &pg, err);
 }
 
 /* Policies name roles, whoever owns the tables. */
@@ -154,7 +157,7 @@ static enum hf_status drop_all(const struct state *state, const struct hf_scratc
     HF_AUTO_PTR(hf_pg) pg = NULL;
     enum hf_status worst = HF_OK;
 
-    HF_TRY(connect_to(state->config, NULL, &pg, err));
+    HF_TRY(connect_to(state, NULL, &pg, err));
     for (size_t i = 0; i < scratch->names.count; i++) {
         struct hf_error why = HF_ERROR_INIT;
 

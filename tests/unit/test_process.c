@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -479,6 +480,73 @@ static void process_start_from_many_threads_works(void **state)
     assert_ok(hf_pool_join(pool, &err), &err);
 }
 
+static void process_start_with_a_folder_runs_there(void **state)
+{
+    struct hf_error err = HF_ERROR_INIT;
+    HF_AUTO(hf_buf) out = HF_BUF_INIT;
+    struct hf_process *process = start(&(struct hf_process_options){
+        .argv = SHELL("pwd -P"), .in_fd = -1, .out_fd = -1, .folder = "/"});
+
+    (void)state;
+    assert_ok(read_all(process, &out, &err), &err);
+    assert_int_equal(out.len, 2);
+    assert_memory_equal(out.data, "/\n", 2);
+    assert_ok(hf_process_finish(process, &err), &err);
+}
+
+static void process_start_in_a_folder_that_is_not_there_fails(void **state)
+{
+    struct hf_error err = HF_ERROR_INIT;
+    const struct hf_process_options options = {
+        .argv = SHELL("true"), .in_fd = -1, .out_fd = -1, .folder = "/nowhere/at/all"};
+    struct hf_process *process = NULL;
+
+    (void)state;
+    assert_int_not_equal(hf_process_start(&options, &process, &err), HF_OK);
+    assert_null(process);
+}
+
+/* Ids and groups as the child itself sees them, and that it still ends with its parent is the test
+ * of drills that are killed. */
+static void process_start_as_another_user_has_no_right_of_ours(void **state)
+{
+    struct hf_error err = HF_ERROR_INIT;
+    HF_AUTO(hf_buf) out = HF_BUF_INIT;
+    const struct hf_process_user user = {.uid = 65534, .gid = 65534};
+    struct hf_process *process;
+
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    process = start(&(struct hf_process_options){.argv = SHELL("id -u; id -g; id -G"),
+                                                 .in_fd = -1,
+                                                 .out_fd = -1,
+                                                 .user = &user,
+                                                 .folder = "/"});
+    assert_ok(read_all(process, &out, &err), &err);
+    assert_int_equal(out.len, 18);
+    assert_memory_equal(out.data, "65534\n65534\n65534\n", 18);
+    assert_ok(hf_process_finish(process, &err), &err);
+}
+
+static void process_has_ended_is_true_once_it_has(void **state)
+{
+    struct hf_error err = HF_ERROR_INIT;
+    struct hf_process *process = start_shell("read line; exit 0");
+    struct hf_process *waits = start_shell("exec sleep 600");
+    char byte;
+    size_t len = 1;
+
+    (void)state;
+    while (len > 0) /* its end closes its output, and is there at once or almost */
+        assert_ok(hf_process_read(process, &byte, 1, &len, &err), &err);
+    while (!hf_process_has_ended(process))
+        continue;
+    assert_false(hf_process_has_ended(waits));
+    assert_int_not_equal(hf_process_finish(process, &err), HF_CANCELLED);
+    hf_process_kill(waits);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -506,6 +574,10 @@ int main(void)
         cmocka_unit_test(process_kill_takes_descendants_along),
         cmocka_unit_test(process_start_child_ends_with_its_parent),
         cmocka_unit_test(process_start_from_many_threads_works),
+        cmocka_unit_test(process_start_with_a_folder_runs_there),
+        cmocka_unit_test(process_start_in_a_folder_that_is_not_there_fails),
+        cmocka_unit_test(process_start_as_another_user_has_no_right_of_ours),
+        cmocka_unit_test(process_has_ended_is_true_once_it_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
