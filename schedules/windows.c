@@ -16,17 +16,26 @@ struct hf_windows {
     bool minutes[WEEK]; /* from Sunday 00:00 */
 };
 
+/* Of one or two digits, at *at, which moves behind them; -1 if there are none. */
+static int read_digits(const char **at)
+{
+    int number = 0, count = 0;
+
+    for (; count < 2 && **at >= '0' && **at <= '9'; count++, (*at)++)
+        number = number * 10 + (**at - '0');
+    return count > 0 ? number : -1;
+}
+
 /* "08:00" to minutes; false when it is none. 24:00 is one. */
 static bool read_clock(const char *text, int *out)
 {
-    unsigned hours, minutes;
-    int len = 0;
+    int hours = read_digits(&text), minutes;
 
-    if (sscanf(text, "%2u:%2u%n", &hours, &minutes, &len) != 2 || text[len] || len < 4 ||
-        minutes > 59 || hours * 60 + minutes > DAY)
+    if (hours < 0 || *text++ != ':' || text[0] == 0 || text[1] == 0)
         return false;
-    *out = (int)(hours * 60 + minutes);
-    return true;
+    minutes = read_digits(&text);
+    *out = hours * 60 + minutes;
+    return *text == 0 && minutes >= 0 && minutes < 60 && *out <= DAY;
 }
 
 static enum hf_status no_window(const char *line, struct hf_error *err)
@@ -97,7 +106,7 @@ void hf_windows_free(struct hf_windows *windows)
 
 static bool is_inside(const struct hf_windows *windows, int64_t local)
 {
-    int64_t minute = hf_floor_div(local, 60) + 4 * DAY; /* 1970 began on a Thursday */
+    int64_t minute = hf_floor_div(local, 60) + INT64_C(4) * DAY; /* 1970 began on a Thursday */
 
     return windows->minutes[minute - hf_floor_div(minute, WEEK) * WEEK];
 }

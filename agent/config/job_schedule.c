@@ -38,10 +38,11 @@ enum hf_status hf_config_read_retries(const struct hf_fields_file *file,
     struct hf_config_job *job = out;
     /* "retries: 5" is short for its limit. */
     struct hf_field limit[] = {retry_fields[0], {.key = NULL}};
-    struct hf_yaml key = {.type = HF_YAML_SCALAR, .text = (char[]){"limit"}};
+    struct hf_yaml key = {.type = HF_YAML_SCALAR, .text = (char[]){"retries"}};
     struct hf_yaml *pair[] = {&key, (struct hf_yaml *)value};
     struct hf_yaml map = {.type = HF_YAML_MAP, .items = pair, .count = 2};
 
+    limit[0].key = "retries";
     job->retry = usual_retry;
     if (value->type == HF_YAML_SCALAR)
         return hf_fields_read(file, &map, limit, where, &job->retry, err);

@@ -47,11 +47,11 @@ static void parse_schedule_gives_everything(void **state)
     assert_true(hf_time_parse("2026-07-01T00:30:00Z", &at, &end));
     assert_true(hf_schedule_next(job->schedule, begin) == at);
     assert_string_equal(job->timezone, "Europe/Berlin");
-    assert_true(job->time_limit == 3 * 3600 * HF_NS_PER_S);
+    assert_true(job->time_limit == 10800 * HF_NS_PER_S);
     assert_int_equal(job->retry.limit, 5);
     assert_true(job->retry.delay == 7200 * HF_NS_PER_S && job->retry.delay_max == job->retry.delay);
     assert_true(hf_time_parse("2026-07-01T06:00:00Z", &begin, &end));
-    assert_true(hf_windows_end(job->windows, begin) == begin + 10 * 3600 * HF_NS_PER_S);
+    assert_true(hf_windows_end(job->windows, begin) == begin + 36000 * HF_NS_PER_S);
     job = hf_config_job(config, "b");
     assert_null(job->schedule);
     assert_string_equal(job->after.items[0], "a");
@@ -86,7 +86,7 @@ static void parse_bad_schedules_says_what_and_where(void **state)
                                                   "could ever start"},
         {"a: {" JOB ", jitter: 5m}", "c.yaml:4:42: \"jitter\" in job \"a\" goes with \"schedule\""},
         {"a: {" JOB ", retries: many}",
-         "c.yaml:4:51: \"limit\" in job \"a\" must be a number from 0 to 100, not \"many\""},
+         "c.yaml:4:51: \"retries\" in job \"a\" must be a number from 0 to 100, not \"many\""},
         {"a: {" JOB ", retries: {delay: 2h, max_delay: 1h}}",
          "c.yaml:4:63: \"max_delay\" of \"retries\" in job \"a\" is less than \"delay\""},
         {"a: {" JOB ", after: aa}\n  aab: {" JOB "}",
