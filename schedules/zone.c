@@ -272,7 +272,7 @@ static enum hf_status load_named(const char *name, struct hf_zone **out, struct 
     if (!good_name(name))
         return hf_error_set(err, HF_CONFIG,
                             "\"%.100s\" is no name of a time zone, such as Europe/Berlin", name);
-    if (strcmp(name, "UTC") == 0)
+    if (strcmp(name, "UTC") == 0 || strcmp(name, "Etc/UTC") == 0)
         return from_rule(name, &(struct hf_zone_rule){.changes = false}, out, err);
     HF_TRY(hf_text_format(&path, err, "%s/%s", folder, name));
     if (access(folder, F_OK) != 0)
@@ -300,10 +300,11 @@ enum hf_status hf_zone_load(const char *name, struct hf_zone **out, struct hf_er
         tz++;
     if (tz && *tz && hf_zone_rule_parse(tz, strlen(tz), &rule))
         return from_rule("local time", &rule, out, err);
-    if (tz && *tz == '/')
-        return load_file(tz, tz, out, err);
-    if (tz && *tz)
-        return load_named(tz, out, err);
+    if (tz && *tz) {
+        if ((*tz == '/' ? load_file(tz, tz, out, err) : load_named(tz, out, err)) == HF_OK)
+            return HF_OK;
+        return hf_error_prefix(err, "TZ in the environment");
+    }
     if (!tz && access(own, F_OK) == 0)
         return load_file("local time", own, out, err);
     return load_named("UTC", out, err);

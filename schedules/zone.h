@@ -4,7 +4,7 @@
  * An own small reader of TZif files (RFC 9636) with the rule of their footer for what comes after
  * the table: setenv("TZ") and tzset() are of the whole process and not safe beside threads, and the
  * data that ICU brings is older than the tzdata of the system, which is what the administrator
- * updates. "UTC" needs no database.
+ * updates. "UTC" and "Etc/UTC" need no database.
  *
  * Moments are seconds since 1970 UTC; a local time is the seconds since 1970-01-01 00:00 on the
  * zone's own clock. Files are bounded and every count in them is checked before it is used.

@@ -65,9 +65,13 @@ static void load_own_zone_is_what_tz_says(void **state)
     static const struct {
         const char *tz;
         int64_t offset; /* in July 2026 */
-    } cases[] = {{"Europe/Berlin", 7200},         {":Asia/Kathmandu", 20700},
-                 {FOLDER "/Europe/Berlin", 7200}, {"CET-1CEST,M3.5.0,M10.5.0/3", 7200},
-                 {"<+0330>-3:30", 12600},         {"", 0}};
+    } cases[] = {{"Europe/Berlin", 7200},
+                 {":Asia/Kathmandu", 20700},
+                 {FOLDER "/Europe/Berlin", 7200},
+                 {"CET-1CEST,M3.5.0,M10.5.0/3", 7200},
+                 {"<+0330>-3:30", 12600},
+                 {"", 0},
+                 {"Etc/UTC", 0}};
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -77,6 +81,14 @@ static void load_own_zone_is_what_tz_says(void **state)
         (void)setenv("TZ", cases[i].tz, 1);
         assert_ok(hf_zone_load(NULL, &zone, &err), &err);
         assert_true(hf_zone_offset(zone, INT64_C(1783000000) * HF_NS_PER_S) == cases[i].offset);
+    }
+    (void)setenv("TZ", "Nowhere/Else", 1);
+    {
+        struct hf_error err = HF_ERROR_INIT;
+        struct hf_zone *zone = NULL;
+
+        assert_fails(hf_zone_load(NULL, &zone, &err), HF_CONFIG, &err);
+        assert_contains(err.text, "TZ in the environment: there is no time zone \"Nowhere/Else\"");
     }
     (void)unsetenv("TZ");
 }
