@@ -40,6 +40,9 @@ static enum hf_status harden(struct hf_error *err)
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
         return hf_error_sys(err, errno, "turning core dumps off");
 #endif
+    /* A run of the agent would be called after /proc/self/exe. */
+    if (prctl(PR_SET_NAME, "holdfast", 0, 0, 0) != 0)
+        return hf_error_sys(err, errno, "setting the name of the process");
     return hf_signals_install(err);
 }
 

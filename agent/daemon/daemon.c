@@ -20,7 +20,7 @@
 
 enum {
     NS_PER_MS = 1000000,
-    HELD_LOOK_MS = 1000,
+    LOOK_AGAIN_MS = 1000,
     POLLS_MAX = 1 + HF_CONTROL_POLLS + 2 * HF_CONFIG_RUNS_MAX,
     OFFSET_TEXT = 24,
 };
@@ -81,29 +81,44 @@ static enum hf_status take_signals(struct hf_daemon *d, struct hf_error *err)
     return HF_OK;
 }
 
-static struct hf_run *run_of_process(const struct hf_daemon *d, pid_t pid)
-{
-    struct hf_run *run = d->runs;
-
-    while (run && run->child.pid != pid)
-        run = run->next;
-    return run;
-}
-
-/* Runs are ended; whoever else has ended was an orphan. */
-static void reap(struct hf_daemon *d)
+static bool has_ended(const struct hf_run *run)
 {
     siginfo_t info = {.si_pid = 0};
+    int got = waitid(P_PID, (id_t)run->child.pid, &info, WEXITED | WNOHANG | WNOWAIT);
+
+    return got == 0 ? info.si_pid != 0 : errno == ECHILD;
+}
+
+static void end_runs(struct hf_daemon *d)
+{
+    struct hf_run *next;
+
+    for (struct hf_run *run = d->runs; run; run = next) {
+        next = run->next;
+        if (has_ended(run))
+            hf_daemon_end_run(d, run);
+    }
+}
+
+/* Whoever has ended and is waited for by nobody is an orphan. Other threads may have processes of
+ * their own (base/process.h), and wait for them: one that is still there after a second is not
+ * theirs. */
+static void reap_orphans(struct hf_daemon *d)
+{
+    siginfo_t info = {.si_pid = 0};
+    int64_t now = hf_clock_monotonic();
 
     while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
-        struct hf_run *run = run_of_process(d, info.si_pid);
-
-        if (run)
-            hf_daemon_end_run(d, run);
-        else
-            (void)waitpid(info.si_pid, NULL, WNOHANG);
+        if (info.si_pid != d->orphan) {
+            d->orphan = info.si_pid;
+            d->orphan_since = now;
+        }
+        if (now - d->orphan_since < HF_NS_PER_S)
+            return;
+        (void)waitpid(info.si_pid, NULL, WNOHANG);
         info.si_pid = 0;
     }
+    d->orphan = 0;
 }
 
 static void leave(struct hf_daemon *d)
@@ -126,7 +141,6 @@ static void hear_signals(struct hf_daemon *d)
         else
             leave(d);
     }
-    reap(d);
 }
 
 /* ---- the configuration ---- */
@@ -214,8 +228,8 @@ static int wait_time(struct hf_daemon *d)
         return 0;
     }
     ms = ns <= 0 ? 0 : (ns + NS_PER_MS - 1) / NS_PER_MS;
-    if (d->held_count > 0 && ms > HELD_LOOK_MS)
-        ms = HELD_LOOK_MS;
+    if ((d->held_count > 0 || d->orphan != 0) && ms > LOOK_AGAIN_MS)
+        ms = LOOK_AGAIN_MS;
     return (int)ms;
 }
 
@@ -243,6 +257,8 @@ static enum hf_status turn(struct hf_daemon *d, struct hf_error *err)
         hf_control_serve(d->control, polls + 1, control);
     if (polls[0].revents)
         hear_signals(d);
+    end_runs(d);
+    reap_orphans(d);
     if (d->again)
         load_again(d);
     return HF_OK;

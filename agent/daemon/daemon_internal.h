@@ -39,6 +39,8 @@ struct hf_daemon {
     size_t rhythm_count;
     int lock; /* or -1 */
     int signals;
+    pid_t orphan; /* a process that has ended and nobody has waited for, since then; 0: none */
+    int64_t orphan_since;
     bool leaving;
     bool again;        /* the configuration is to be read again */
     int64_t skip_left; /* HF_DAEMON_SKIP_VARIABLE, seconds */
