@@ -28,6 +28,13 @@ enum hf_status hf_fd_close(int *fd, const char *what, struct hf_error *err) HF_W
 /* Closes *fd if it is not -1 and sets it to -1; for HF_AUTO-like cleanup of descriptors. */
 void hf_fd_auto(int *fd);
 #define HF_AUTO_FD __attribute__((cleanup(hf_fd_auto))) int
+/* The descriptor, which is from then on for whoever gets it to close. */
+static inline int hf_fd_give(int *fd)
+{
+    int given = *fd;
+    *fd = -1;
+    return given;
+}
 
 /* An anonymous file in memory (memfd), sealed from other programs by name only; -1 is never
  * returned on HF_OK. */

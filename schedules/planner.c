@@ -116,9 +116,10 @@ static enum hf_status state_new(struct hf_planner *planner, const struct hf_plan
 
     if (!state)
         return hf_error_memory(err);
-    if (hf_text_copy(job->name, &state->name, err) != HF_OK) {
+    enum hf_status status = hf_text_copy(job->name, &state->name, err);
+    if (status != HF_OK) {
         free(state);
-        return err->status;
+        return status;
     }
     state->started = stamp(planner, wall);
     *out = state;

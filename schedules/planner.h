@@ -105,12 +105,12 @@ enum hf_plan_reason {
 };
 
 struct hf_plan_run {
-    const char *job; /* as in the plan; valid until the run is finished, whatever is reloaded */
-    uint64_t ticket; /* of this run; the retries of it have it, too */
-    enum hf_plan_reason reason;
+    const char *job;    /* as in the plan; valid until the run is finished, whatever is reloaded */
+    uint64_t ticket;    /* of this run; the retries of it have it, too */
     int64_t nominal;    /* the time of the schedule it stands for, for hf_plan_past; 0: none */
-    unsigned attempt;   /* from 1 */
     int64_t time_limit; /* nanoseconds; 0: none */
+    enum hf_plan_reason reason;
+    unsigned attempt; /* from 1 */
 };
 
 struct hf_planner;

@@ -153,7 +153,7 @@ static enum hf_status read_all(const void *data, size_t len, struct hf_zone *zon
 {
     struct reader r = {.at = data, .end = (const unsigned char *)data + len, .time_bytes = 4};
     struct counts counts;
-    char version;
+    char version = 0;
 
     HF_TRY(read_header(&r, &version, &counts, err));
     if (version == 0)
@@ -254,7 +254,8 @@ static void suggest(const char *path, size_t folder, char out[HINT])
         list_folder(parent, &names, &err) != HF_OK ||
         (list = calloc(names.count + 1, sizeof(const char *))) == NULL)
         return;
-    memcpy(list, names.items, names.count * sizeof(const char *));
+    for (size_t i = 0; i < names.count; i++)
+        list[i] = names.items[i];
     near = hf_text_nearest(last, list);
     if (near)
         (void)snprintf(out, HINT, "; did you mean \"%.*s%.60s\"?",

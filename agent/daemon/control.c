@@ -159,8 +159,7 @@ static void accept_client(struct hf_control *control)
     client = calloc(1, sizeof *client);
     if (!client)
         return;
-    client->fd = fd;
-    fd = -1;
+    client->fd = hf_fd_give(&fd);
     client->lines.max = HF_CONTROL_REQUEST_MAX;
     control->clients[control->count++] = client;
 }
@@ -266,7 +265,6 @@ enum hf_status hf_control_connect(const char *state, int *out, struct hf_error *
             return hf_error_set(err, HF_NOT_FOUND, "%s: no agent runs there", state);
         return hf_error_sys(err, errno, "%s/" SOCKET_NAME, state);
     }
-    *out = fd;
-    fd = -1;
+    *out = hf_fd_give(&fd);
     return HF_OK;
 }

@@ -86,7 +86,7 @@ enum hf_status hf_history_open(const struct hf_history_options *options, struct 
         return hf_error_memory(err);
     history->claims = -1;
     history->mode = options->mode;
-    history->keep = options->keep ? options->keep : KEEP_DAYS * 86400 * HF_NS_PER_S;
+    history->keep = options->keep ? options->keep : KEEP_DAYS * INT64_C(86400) * HF_NS_PER_S;
     history->most = options->most ? options->most : MOST;
     history->observer = options->observer;
     HF_TRY(hf_text_copy(options->folder, &history->folder, err));
