@@ -61,7 +61,12 @@ enum hf_store_kind hf_store_kind(const char *key)
     for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
         if (strncmp(key, passing[i], strlen(passing[i])) == 0)
             return HF_STORE_PASSING;
-    return HF_STORE_RECORD;
+    return strncmp(key, "index/", 6) == 0 ? HF_STORE_DERIVED : HF_STORE_RECORD;
+}
+
+bool hf_store_kind_locked(enum hf_store_kind kind)
+{
+    return kind == HF_STORE_BULK || kind == HF_STORE_RECORD;
 }
 
 static enum hf_status check_key(const struct hf_store *store, const char *key, struct hf_error *err)

@@ -72,7 +72,7 @@ enum hf_status hf_store_delete(struct hf_store *store, const char *key,
 enum hf_status hf_store_delete_many(struct hf_store *store, const char *const *keys, size_t count,
                                     struct hf_error *err) HF_WARN_UNUSED;
 
-/* Are objects of this store locked against removal when they are put (but leases)? */
+/* Are objects of this store locked against removal when they are put (but leases and the index)? */
 bool hf_store_protects(const struct hf_store *store);
 /* Locks an object that is there for as long as one that is put now; never for shorter than it is.
  * Nothing to do where objects are not locked. HF_NOT_FOUND; HF_DENIED says what to check. */

@@ -49,9 +49,13 @@ enum hf_status hf_store_setup(struct hf_store *store, const struct hf_store_driv
 enum hf_store_kind {
     HF_STORE_BULK,    /* packs/: large, many, named by the SHA-256 of their bytes (last part) */
     HF_STORE_PASSING, /* leases/, marks/, init/, tmp/: replaced and removed all the time */
+    HF_STORE_DERIVED, /* index/: what packs say, too; merged and removed as backups go on */
     HF_STORE_RECORD,  /* everything else */
 };
 enum hf_store_kind hf_store_kind(const char *key);
+/* Is it of those that are locked, where objects are? Not what is removed all the time: locked, it
+ * would only pile up. */
+bool hf_store_kind_locked(enum hf_store_kind kind);
 
 /* What hf_store_put and the others demand of a key: for drivers that find names (list). */
 bool hf_store_key_valid(const char *key);

@@ -102,7 +102,7 @@ enum hf_status hf_s3_protect(struct hf_store *store, const char *key, struct hf_
     struct hf_s3_reply reply;
     struct hf_s3_request request;
     char until[HF_TIME_TEXT];
-    if (s3->lock == HF_S3_LOCK_NONE || hf_store_kind(key) == HF_STORE_PASSING)
+    if (s3->lock == HF_S3_LOCK_NONE || !hf_store_kind_locked(hf_store_kind(key)))
         return HF_OK;
     hf_s3_retain_until(s3, until);
     HF_TRY(put_retention(s3, key, until, &reply, &request, err));

@@ -66,7 +66,7 @@ void hf_s3_retain_until(const struct hf_s3 *s3, char text[HF_TIME_TEXT])
 
 static void add_lock(const struct hf_s3 *s3, struct hf_s3_upload *up, struct hf_s3_request *request)
 {
-    if (s3->lock == HF_S3_LOCK_NONE || hf_store_kind(up->key) == HF_STORE_PASSING)
+    if (s3->lock == HF_S3_LOCK_NONE || !hf_store_kind_locked(hf_store_kind(up->key)))
         return;
     hf_s3_retain_until(s3, up->retain_until);
     hf_s3_add_header(request, "x-amz-object-lock-mode", hf_s3_lock_mode(s3));

@@ -51,7 +51,7 @@ static void store_conforms(void **state)
     }
 }
 
-/* Objects are locked, and until then they stay; leases come and go all the same. */
+/* Objects are locked, and until then they stay; leases and the index come and go all the same. */
 static void locked_objects_stay(void **state)
 {
     const int64_t hours = 3600 * HF_NS_PER_S;
@@ -59,7 +59,7 @@ static void locked_objects_stay(void **state)
     HF_AUTO_PTR(hf_store) store = NULL;
     struct hf_store_stat stat;
     struct hf_store_traits traits;
-    const char *const keys[] = {"index/1", "leases/1"};
+    const char *const keys[] = {"snapshots/1", "index/1"};
     (void)state;
     assert_int_equal(open_one(hf_store_tests_count, &store, &err), HF_OK);
     if (hf_store_probe(store, &traits, &err) != HF_OK)
@@ -79,7 +79,7 @@ static void locked_objects_stay(void **state)
     assert_int_equal(hf_store_delete_many(store, keys, 2, &err), HF_DENIED);
     assert_int_equal(hf_store_stat(store, keys[0], &stat, &err), HF_OK);
     assert_int_equal(hf_store_stat(store, keys[1], &stat, &err), HF_NOT_FOUND);
-    assert_int_equal(hf_store_protect(store, "index/2", &err), HF_NOT_FOUND);
+    assert_int_equal(hf_store_protect(store, "snapshots/2", &err), HF_NOT_FOUND);
 }
 
 static bool read_arguments(int argc, char **argv)

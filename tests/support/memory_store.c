@@ -56,7 +56,7 @@ static void lock_object(const struct memory *m, struct object *object)
 {
     int64_t until = now_of(m) + m->lock_for;
     if (m->lock_for != 0 && until > object->locked_until &&
-        hf_store_kind(object->key) != HF_STORE_PASSING)
+        hf_store_kind_locked(hf_store_kind(object->key)))
         object->locked_until = until;
 }
 

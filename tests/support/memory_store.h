@@ -35,8 +35,8 @@ void hf_memory_store_after_put(struct hf_store *store, const char *key, const vo
 /* The shortest time that a put was given (hf_store_put_within); INT64_MAX: none was. */
 int64_t hf_memory_store_within(struct hf_store *store);
 
-/* What is put or protected from now on (but leases) cannot be removed for so long, by the store's
- * clock. 0: no locks, and none is extended; those that are there stay. */
+/* What is put or protected from now on (but leases and the index) cannot be removed for so long, by
+ * the store's clock. 0: no locks, and none is extended; those that are there stay. */
 void hf_memory_store_lock(struct hf_store *store, int64_t ns);
 /* Every hf_store_protect from now on fails so; HF_OK: none. */
 void hf_memory_store_fail_protect(struct hf_store *store, enum hf_status status);

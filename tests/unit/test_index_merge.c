@@ -1,5 +1,6 @@
 #include "storage/repository/index_merge.h"
 
+#include "base/clock.h"
 #include "base/pool.h"
 #include "base/text.h"
 #include "storage/repository/repository_internal.h"
@@ -489,6 +490,36 @@ static void merge_many_hosts_and_a_reader_nothing_lost(void **state)
     assert_true(objects(world) <= 8);
 }
 
+/* Where what is stored is locked for a month, the index does not pile up for a month. */
+static void merge_where_objects_are_locked_keeps_the_index_small(void **state)
+{
+    enum { BACKUPS = 40, MOST = 6 };
+    struct world *world = *state;
+    hf_memory_store_lock(world->fixture.store, 30 * 86400 * HF_NS_PER_S);
+    for (uint32_t seed = 0; seed < BACKUPS; seed++) {
+        back_up(world, seed, 3);
+        assert_true(objects(world) <= MOST);
+    }
+    assert_all_known(world, BACKUPS);
+}
+
+/* Which is why it need not be locked. */
+static void read_without_any_index_finds_all_in_the_packs(void **state)
+{
+    struct world *world = *state;
+    const struct fixture_stream stream = {"s", HF_STREAM_BYTES, 3000000, 5};
+    struct hf_error err = HF_ERROR_INIT;
+    HF_AUTO(hf_strings) keys = HF_STRINGS_INIT;
+    char id[HF_SNAPSHOT_ID_TEXT];
+    hf_memory_store_lock(world->fixture.store, 30 * 86400 * HF_NS_PER_S);
+    fixture_backup(&world->fixture, "app", &stream, 1, id);
+    fixture_keys(world->fixture.store, "index/", &keys);
+    assert_true(keys.count > 0);
+    for (size_t i = 0; i < keys.count; i++)
+        assert_ok(hf_store_delete(world->fixture.store, keys.items[i], &err), &err);
+    assert_ok(fixture_read_all(world->fixture.repo, id, &stream, 1, &err), &err);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -506,6 +537,8 @@ int main(void)
         TEST(merge_unreadable_object_stays),
         TEST(merge_lease_lost_changes_nothing),
         cmocka_unit_test(load_objects_gone_since_listing_are_found_where_they_went),
+        TEST(merge_where_objects_are_locked_keeps_the_index_small),
+        TEST(read_without_any_index_finds_all_in_the_packs),
         TEST(merge_many_hosts_and_a_reader_nothing_lost),
     };
     return cmocka_run_group_tests_name("index_merge", tests, NULL, NULL);
