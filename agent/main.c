@@ -7,6 +7,7 @@
 #include "agent/cli/help.h"
 #include "agent/commands/run.h"
 #include "agent/daemon/report.h"
+#include "agent/notify/notify.h"
 #include "agent/session.h"
 #include "agent/signals.h"
 #include "agent/terminal/output.h"
@@ -184,6 +185,19 @@ static enum hf_status new_output(const struct hf_args *args, struct hf_output **
     return usage.status;
 }
 
+/* Of the run, and of what came to be known by it. */
+static void tell(const struct hf_session *session)
+{
+    struct hf_history *history;
+
+    if (!hf_recorder_ended(session->recorder))
+        return;
+    history = hf_recorder_history(session->recorder);
+    hf_notify_run(session->config, session->output, history, hf_recorder_facts(session->recorder));
+    if (history)
+        hf_notify_alarms(session->config, session->output, history);
+}
+
 static enum hf_status run(const struct hf_args *args, struct hf_output *output,
                           struct hf_error *err)
 {
@@ -195,6 +209,7 @@ static enum hf_status run(const struct hf_args *args, struct hf_output *output,
     if (status == HF_OK) {
         status = hf_run_find(args->id)(&session, err);
         hf_recorder_end(session.recorder, err);
+        tell(&session);
     }
     hf_recorder_free(session.recorder);
     hf_session_end(&session);

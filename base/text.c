@@ -112,6 +112,17 @@ size_t hf_text_utf8(const char *text, uint32_t *out)
     return len;
 }
 
+void hf_text_make_utf8(char *text)
+{
+    while (*text) {
+        size_t len = hf_text_utf8(text, NULL);
+
+        if (len == 0)
+            *text = '?';
+        text += len ? len : 1;
+    }
+}
+
 /* One character; a byte that is not UTF-8 counts as one, beyond all real ones. */
 static uint32_t next_char(const char **at)
 {

@@ -35,6 +35,9 @@ enum hf_status hf_text_format(char **out, struct hf_error *err, const char *form
  * of the text and where it is not UTF-8. */
 size_t hf_text_utf8(const char *text, uint32_t *out);
 
+/* In place: each byte that is no part of UTF-8 becomes '?'; a text that was cut off, too. */
+void hf_text_make_utf8(char *text);
+
 /* Shell-like pattern: * ? [..] [!..]; a name without these matches itself only. Case counts,
  * '/' and a leading '.' are ordinary characters, there is no escape but brackets: "[*]". */
 bool hf_text_match(const char *pattern, const char *text);

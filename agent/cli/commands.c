@@ -106,12 +106,15 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
                                   "much was read and how much of it was new to the repository. A "
                                   "snapshot is stored, then checked (every byte read back and "
                                   "authenticated), then proven (restored and compared).\n\n"
+                                  "Below that, each source: when a snapshot of it was last checked "
+                                  "and proven, and an alarm where that is longer ago than its job "
+                                  "allows (proven_within).\n\n"
                                   "Of a snapshot of a volume, named as uploads@latest, lists the "
                                   "files; --path chooses.",
                          .examples = "holdfast list app\n"
                                      "holdfast list uploads@latest --path 'img/**'",
-                         .options =
-                             REPOSITORY | BIT(HF_OPT_PATH) | BIT(HF_OPT_TAG) | BIT(HF_OPT_JOB),
+                         .options = REPOSITORY | BIT(HF_OPT_PATH) | BIT(HF_OPT_TAG) |
+                                    BIT(HF_OPT_JOB) | BIT(HF_OPT_ALARMS),
                          .max_operands = 1},
     [HF_COMMAND_SHOW] = {.name = "show",
                          .operands = "SNAPSHOT",

@@ -343,6 +343,10 @@ static const struct hf_option options[HF_OPT_COUNT] = {
                       .value = "SPAN",
                       .help = "Remove packs so long after nothing needed them (default: 72h); "
                               "longer than any backup takes, or 0 when no other host writes"},
+    [HF_OPT_ALARMS] = {.name = "alarms",
+                       .group = HF_GROUP_COMMAND,
+                       .help = "Only sources that were not proven within the time their job wants; "
+                               "exits with 1 if there are any"},
 };
 
 const struct hf_option *hf_option(enum hf_option_id id)

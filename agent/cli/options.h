@@ -78,6 +78,7 @@ enum hf_option_id {
     HF_OPT_REASON,
     HF_OPT_UNTIL,
     HF_OPT_GRACE,
+    HF_OPT_ALARMS,
     HF_OPT_COUNT
 };
 

@@ -1,5 +1,6 @@
 /* holdfast list */
 #include "agent/commands/list_files.h"
+#include "agent/commands/list_sources.h"
 #include "agent/commands/run.h"
 #include "agent/config/duration.h"
 #include "agent/repositories/choose.h"
@@ -358,17 +359,38 @@ static enum hf_status result(const struct listing *listing, const char *source,
     return HF_OK;
 }
 
+static enum hf_status sources(const struct listing *listing, const char *filter, size_t *out_alarms,
+                              struct hf_error *err)
+{
+    HF_AUTO_FREE struct hf_list_repository *repositories =
+        calloc(listing->count + 1, sizeof *repositories);
+
+    if (!repositories)
+        return hf_error_memory(err);
+    for (size_t i = 0; i < listing->count; i++)
+        repositories[i] = (struct hf_list_repository){.name = listing->items[i].name,
+                                                      .snapshots = &listing->items[i].list};
+    return hf_list_sources(listing->session, repositories, listing->count, listing->rows,
+                           listing->row_count, filter, out_alarms, err);
+}
+
 enum hf_status hf_run_list(struct hf_session *session, struct hf_error *err)
 {
     __attribute__((cleanup(listing_auto))) struct listing listing = {.session = session};
     const char *source =
         session->args->operands.count > 0 ? session->args->operands.items[0] : NULL;
+    size_t alarms = 0;
 
     if (source && hf_list_is_snapshot(source))
         return hf_list_files(session, err);
     HF_TRY(choose(&listing, err));
     HF_TRY(load(&listing, source, err));
     HF_TRY(make_rows(&listing, err));
-    HF_TRY(write_list(&listing, err));
+    if (!session->args->given[HF_OPT_ALARMS])
+        HF_TRY(write_list(&listing, err));
+    HF_TRY(sources(&listing, source, &alarms, err));
+    if (alarms > 0 && session->args->given[HF_OPT_ALARMS])
+        return hf_error_set(err, HF_FAILED, "%zu source%s not proven in time", alarms,
+                            alarms == 1 ? " was" : "s were");
     return result(&listing, source, err);
 }

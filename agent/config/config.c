@@ -25,6 +25,12 @@ static enum hf_status read_cache(const struct hf_fields_file *file, const struct
 
 static enum hf_status read_agent(const struct hf_fields_file *file, const struct hf_yaml *value,
                                  const char *where, void *out, struct hf_error *err);
+static enum hf_status read_history(const struct hf_fields_file *file, const struct hf_yaml *value,
+                                   const char *where, void *out, struct hf_error *err);
+static enum hf_status read_http(const struct hf_fields_file *file, const struct hf_yaml *value,
+                                const char *where, void *out, struct hf_error *err);
+static enum hf_status read_notifies(const struct hf_fields_file *file, const struct hf_yaml *value,
+                                    const char *where, void *out, struct hf_error *err);
 
 static const struct hf_field top_fields[] = {
     {.key = "memory",
@@ -44,6 +50,9 @@ static const struct hf_field top_fields[] = {
      .max = HF_CONFIG_LEVEL_MAX},
     {.key = "cache", .type = HF_FIELD_OTHER, .read = read_cache},
     {.key = "agent", .type = HF_FIELD_OTHER, .read = read_agent},
+    {.key = "history", .type = HF_FIELD_OTHER, .read = read_history},
+    {.key = "http", .type = HF_FIELD_OTHER, .read = read_http},
+    {.key = "notify", .type = HF_FIELD_OTHER, .read = read_notifies},
     {.key = "repositories", .type = HF_FIELD_OTHER, .read = read_repositories},
     {.key = "sources", .type = HF_FIELD_OTHER, .read = read_sources},
     {.key = "jobs", .type = HF_FIELD_OTHER, .read = read_jobs},
@@ -197,6 +206,46 @@ static enum hf_status read_agent(const struct hf_fields_file *file, const struct
 
     (void)where;
     return hf_config_read_agent(file, value, &config->agent, err);
+}
+
+static enum hf_status read_history(const struct hf_fields_file *file, const struct hf_yaml *value,
+                                   const char *where, void *out, struct hf_error *err)
+{
+    struct hf_config *config = out;
+
+    (void)where;
+    return hf_config_read_history(file, value, &config->history, err);
+}
+
+static enum hf_status read_http(const struct hf_fields_file *file, const struct hf_yaml *value,
+                                const char *where, void *out, struct hf_error *err)
+{
+    struct hf_config *config = out;
+
+    (void)where;
+    return hf_config_read_http(file, value, &config->http, err);
+}
+
+static enum hf_status read_one_notify(const struct hf_fields_file *file, const char *name,
+                                      const struct hf_yaml *value, const char *where,
+                                      struct hf_config *config, struct hf_error *err)
+{
+    struct hf_config_notifies *notifies = &config->notify;
+
+    return hf_config_read_notify(file, name, value, where, &notifies->items[notifies->count++],
+                                 err);
+}
+
+static enum hf_status read_notifies(const struct hf_fields_file *file, const struct hf_yaml *value,
+                                    const char *where, void *out, struct hf_error *err)
+{
+    struct hf_config *config = out;
+    void *room;
+
+    (void)where;
+    HF_TRY(make_room(file, value, "notify", sizeof *config->notify.items, &room, err));
+    config->notify.items = room;
+    return read_named(file, value, "notification", read_one_notify, config, err);
 }
 
 static enum hf_status read_kind(const struct hf_fields_file *file, const struct hf_yaml *value,

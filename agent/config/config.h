@@ -8,7 +8,10 @@
 #define HF_AGENT_CONFIG_CONFIG_H
 
 #include "agent/config/agent.h"
+#include "agent/config/history.h"
+#include "agent/config/http.h"
 #include "agent/config/job.h"
+#include "agent/config/notify.h"
 #include "agent/config/secret_spec.h"
 #include "agent/config/substitute.h"
 #include "formats/postgres/postgres.h"
@@ -84,6 +87,9 @@ struct hf_config {
     unsigned level;
     struct hf_config_cache cache;
     struct hf_config_agent agent;
+    struct hf_config_history history;
+    struct hf_config_http http;
+    struct hf_config_notifies notify;
     struct hf_config_repository *repositories;
     size_t repository_count;
     struct hf_config_source *sources;

@@ -130,6 +130,8 @@ void hf_config_free(struct hf_config *config)
     free(config->jobs);
     free(config->cache.path);
     hf_config_agent_done(&config->agent);
+    hf_config_http_done(&config->http);
+    hf_config_notifies_done(&config->notify);
     free(config->file);
     free(config);
 }

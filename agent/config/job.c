@@ -3,6 +3,7 @@
 #include "agent/cli/names.h"
 #include "agent/config/config.h"
 #include "agent/config/job_schedule.h"
+#include "base/clock.h"
 #include "schedules/schedule.h"
 #include "schedules/windows.h"
 
@@ -66,6 +67,12 @@ static const struct hf_field fields[] = {
      .min = (uint64_t)HF_NS_PER_S,
      .max = HF_CONFIG_JOB_TIME_MAX},
     {.key = "drill", .type = HF_FIELD_OTHER, .read = read_drill},
+    {.key = "notify", .type = HF_FIELD_TEXTS, .offset = offsetof(struct hf_config_job, notify)},
+    {.key = "proven_within",
+     .type = HF_FIELD_DURATION,
+     .offset = offsetof(struct hf_config_job, proven_within),
+     .min = UINT64_C(60) * (uint64_t)HF_NS_PER_S,
+     .max = UINT64_C(36500) * 86400 * (uint64_t)HF_NS_PER_S},
     {.key = NULL},
 };
 
@@ -103,6 +110,7 @@ void hf_config_job_done(struct hf_config_job *job)
     hf_strings_free(&job->after);
     hf_windows_free(job->windows);
     hf_config_drill_free(job->drill);
+    hf_strings_free(&job->notify);
 }
 
 /* What looking up references takes. */
@@ -163,6 +171,7 @@ static enum hf_status check_job(const struct references *r, const struct hf_conf
     HF_AUTO(hf_names) sources = HF_NAMES_INIT;
     HF_AUTO(hf_names) repositories = HF_NAMES_INIT;
     HF_AUTO(hf_names) jobs = HF_NAMES_INIT;
+    HF_AUTO(hf_names) notifies = HF_NAMES_INIT;
 
     for (size_t i = 0; i < config->job_count; i++)
         HF_TRY(hf_names_add(&jobs, config->jobs[i].name, err));
@@ -170,11 +179,15 @@ static enum hf_status check_job(const struct references *r, const struct hf_conf
         HF_TRY(hf_names_add(&sources, config->sources[i].name, err));
     for (size_t i = 0; i < config->repository_count; i++)
         HF_TRY(hf_names_add(&repositories, config->repositories[i].name, err));
+    for (size_t i = 0; i < config->notify.count; i++)
+        HF_TRY(hf_names_add(&notifies, config->notify.items[i].name, err));
     if (hf_config_source(config, job->name))
         return hf_fields_error(r->file, hf_yaml_value(r->jobs, job->name), err,
                                "job \"%s\" has the name of a source; give it another one",
                                job->name);
     HF_TRY(check_list(r, job, "sources", "source", &job->sources, hf_names_list(&sources), err));
+    HF_TRY(
+        check_list(r, job, "notify", "notification", &job->notify, hf_names_list(&notifies), err));
     HF_TRY(check_list(r, job, "repositories", "repository", &job->repositories,
                       hf_names_list(&repositories), err));
     HF_TRY(check_list(r, job, "after", "job", &job->after, hf_names_list(&jobs), err));

@@ -22,6 +22,8 @@ struct hf_config_job {
     struct hf_plan_retry retry;
     int64_t time_limit;            /* nanoseconds of a run; 0: none */
     struct hf_config_drill *drill; /* or NULL: none is asked for */
+    struct hf_strings notify;      /* names of `notify:` */
+    int64_t proven_within;         /* ns; an alarm is on when a proof is older; 0: never */
 };
 
 /* Everything but the name; what it refers to may come later in the file. */

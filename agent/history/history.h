@@ -161,6 +161,7 @@ struct hf_history_query {
     const char *command;
     int64_t since;   /* begun at or after; 0: always */
     bool failed;     /* only what did not end well: all but done and running */
+    bool running;    /* only what has not ended */
     unsigned limit;  /* 0: all */
     const char *job; /* exactly this job's */
 };
@@ -206,6 +207,7 @@ struct hf_history_holding {
     uint64_t snapshots;
     int64_t seen;    /* when the repository was last listed as a whole; 0: not yet */
     int64_t newest;  /* moment of its newest snapshot; 0: none */
+    int64_t first;   /* ... and of the oldest that was ever seen */
     int64_t checked; /* when a snapshot of it was last checked; 0: never */
     int64_t proven;  /* ... and proven */
 };
@@ -214,7 +216,8 @@ typedef enum hf_status hf_history_holding_fn(void *ctx, const struct hf_history_
 enum hf_status hf_history_holdings(struct hf_history *history, hf_history_holding_fn *fn, void *ctx,
                                    struct hf_error *err) HF_WARN_UNUSED;
 /* Replaces all that is known of a repository by what a listing of it says. checked and proven only
- * move on: a proof does not cease to have been made when its snapshot is removed. */
+ * move on, and first only back: a proof does not cease to have been made when its snapshot is
+ * removed. */
 enum hf_status hf_history_set_holdings(struct hf_history *history, const char *repository,
                                        const struct hf_history_holding *items, size_t count,
                                        struct hf_error *err) HF_WARN_UNUSED;

@@ -80,7 +80,8 @@ enum hf_status hf_history_runs(struct hf_history *history, const struct hf_histo
                                hf_history_run_fn *fn, void *ctx, struct hf_error *err)
 {
     struct reader reader = {.fn = (void (*)(void))fn, .ctx = ctx};
-    int64_t failed = query->failed, limit = query->limit ? (int64_t)query->limit : -1;
+    int64_t failed = query->failed, running = query->running,
+            limit = query->limit ? (int64_t)query->limit : -1;
 
     HF_TRY(check_open(history, err));
     return hf_sql_query(
@@ -90,8 +91,9 @@ enum hf_status hf_history_runs(struct hf_history *history, const struct hf_histo
         " AND (?2 IS NULL OR job = ?2 OR id IN (SELECT run FROM parts WHERE source = ?2))"
         " AND (?3 IS NULL OR command = ?3) AND start >= ?4"
         " AND (?5 = 0 OR outcome NOT IN (0, 1)) AND (?6 IS NULL OR job = ?6)"
-        " ORDER BY start DESC, seq DESC LIMIT ?7",
-        "tttiiti", query->id, query->name, query->command, query->since, failed, query->job, limit);
+        " AND (?8 = 0 OR outcome = 0) ORDER BY start DESC, seq DESC LIMIT ?7",
+        "tttiitii", query->id, query->name, query->command, query->since, failed, query->job, limit,
+        running);
 }
 
 static enum hf_status read_part(void *ctx, sqlite3_stmt *row, struct hf_error *err)
@@ -205,6 +207,7 @@ static enum hf_status read_holding(void *ctx, sqlite3_stmt *row, struct hf_error
         .newest = sqlite3_column_int64(row, 4),
         .checked = sqlite3_column_int64(row, 5),
         .proven = sqlite3_column_int64(row, 6),
+        .first = sqlite3_column_int64(row, 7),
     };
 
     return ((hf_history_holding_fn *)reader->fn)(reader->ctx, &holding, err);
@@ -217,10 +220,14 @@ enum hf_status hf_history_holdings(struct hf_history *history, hf_history_holdin
 
     HF_TRY(check_open(history, err));
     return hf_sql_query(history->db, err, read_holding, &reader,
-                        "SELECT repository, source, snapshots, seen, newest, checked, proven"
+                        "SELECT repository, source, snapshots, seen, newest, checked, proven, first"
                         " FROM holdings ORDER BY source, repository",
                         "");
 }
+
+/* 0 is none. */
+#define OLDER(value)                                                                               \
+    " first = iif(first = 0 OR (" value " > 0 AND " value " < first), " value ", first)"
 
 static enum hf_status set_holdings(sqlite3 *db, const char *repository,
                                    const struct hf_history_holding *items, size_t count,
@@ -235,11 +242,11 @@ static enum hf_status set_holdings(sqlite3 *db, const char *repository,
     for (size_t i = 0; i < count; i++)
         HF_TRY(hf_sql_run(db, err,
                           "INSERT INTO holdings(repository, source, snapshots, seen, newest,"
-                          " checked, proven) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+                          " checked, proven, first) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
                           " ON CONFLICT DO UPDATE SET snapshots = ?3, newest = ?5,"
-                          " checked = max(checked, ?6), proven = max(proven, ?7)",
-                          "ttiiiii", repository, items[i].source, (int64_t)items[i].snapshots, now,
-                          items[i].newest, items[i].checked, items[i].proven));
+                          " checked = max(checked, ?6), proven = max(proven, ?7)," OLDER("?8"),
+                          "ttiiiiii", repository, items[i].source, (int64_t)items[i].snapshots, now,
+                          items[i].newest, items[i].checked, items[i].proven, items[i].first));
     return HF_OK;
 }
 
@@ -258,12 +265,12 @@ enum hf_status hf_history_add_holding(struct hf_history *history,
     HF_TRY(check_open(history, err));
     return hf_sql_run(history->db, err,
                       "INSERT INTO holdings(repository, source, snapshots, seen, newest, checked,"
-                      " proven) VALUES(?1, ?2, ?3, 0, ?4, ?5, ?6)"
+                      " proven, first) VALUES(?1, ?2, ?3, 0, ?4, ?5, ?6, ?7)"
                       " ON CONFLICT DO UPDATE SET snapshots = snapshots + ?3,"
                       " newest = max(newest, ?4), checked = max(checked, ?5),"
-                      " proven = max(proven, ?6)",
-                      "ttiiii", change->repository, change->source, (int64_t)change->snapshots,
-                      change->newest, change->checked, change->proven);
+                      " proven = max(proven, ?6)," OLDER("?7"),
+                      "ttiiiii", change->repository, change->source, (int64_t)change->snapshots,
+                      change->newest, change->checked, change->proven, change->first);
 }
 
 static enum hf_status alarm(sqlite3 *db, const char *name, bool on, int64_t now, bool *out_changed,

@@ -87,7 +87,10 @@ static bool mend(struct hf_recorder *r, struct hf_error *err)
 static enum hf_status open_history(struct hf_recorder *r, struct hf_error *err)
 {
     HF_AUTO_FREE char *folder = NULL;
-    struct hf_history_options options = {.mode = HF_HISTORY_WRITE, .observer = &r->observer};
+    struct hf_history_options options = {.mode = HF_HISTORY_WRITE,
+                                         .keep = r->config->history.keep,
+                                         .most = r->config->history.runs,
+                                         .observer = &r->observer};
 
     HF_TRY(hf_state_folder(r->config, &folder, err));
     options.folder = folder;
@@ -164,7 +167,7 @@ static void put_holding(struct hf_recorder *r)
     if (!r->history || !part->repository || !part->source || !(stored || r->proven))
         return;
     change.snapshots = stored;
-    change.newest = stored ? part->facts.start : 0;
+    change.newest = change.first = stored ? part->facts.start : 0;
     change.proven = r->proven ? part->facts.end : 0;
     if (hf_history_add_holding(r->history, &change, &err) != HF_OK)
         note_trouble(r, &err);
@@ -463,9 +466,9 @@ void hf_recorder_pass(struct hf_recorder *recorder)
         recorder->passed = true;
 }
 
-bool hf_recorder_passed(const struct hf_recorder *recorder)
+bool hf_recorder_ended(const struct hf_recorder *recorder)
 {
-    return !recorder || recorder->passed || !recorder->recorded;
+    return recorder && recorder->run.end > 0;
 }
 
 /* A person has seen it; a program wants to know the end for sure, with its numbers. */
@@ -489,9 +492,9 @@ void hf_recorder_end(struct hf_recorder *recorder, const struct hf_error *error)
 {
     struct hf_recorder *r = recorder;
     struct hf_error err = HF_ERROR_INIT;
-    bool failed = error->status != HF_OK;
+    const bool failed = error->status != HF_OK;
 
-    if (hf_recorder_passed(r) || (!r->begun && error->status == HF_USAGE))
+    if (!r || !r->recorded || r->passed || (!r->begun && error->status == HF_USAGE))
         return;
     (void)pthread_mutex_lock(&r->lock);
     begin(r);

@@ -16,9 +16,6 @@
 
 struct hf_recorder;
 
-/* In the environment of a run that the agent began: why it did ("schedule"). */
-#define HF_TRIGGER_VARIABLE "HOLDFAST_TRIGGER"
-
 /*
  * The id is that of HF_RUN_VARIABLE, if the agent has given one, or a new one; HF_TRIGGER_VARIABLE
  * says why the agent began the run. Lines of the log bear the id from now on. Nothing is written
@@ -39,7 +36,6 @@ struct hf_history *hf_recorder_history(struct hf_recorder *recorder);
 
 /* What is done is done by another process, which records it: this one is no run. */
 void hf_recorder_pass(struct hf_recorder *recorder);
-bool hf_recorder_passed(const struct hf_recorder *recorder);
 
 /* A part of the work begins; the one before, if it was not ended, ended well. source and repository
  * may be NULL. The first one writes the run. */
@@ -50,5 +46,7 @@ void hf_recorder_part_end(struct hf_recorder *recorder, const struct hf_error *e
 
 /* The run ended so (HF_OK: well). A usage error before any part is no run. */
 void hf_recorder_end(struct hf_recorder *recorder, const struct hf_error *error);
+/* It was a run, and is over. */
+bool hf_recorder_ended(const struct hf_recorder *recorder);
 
 #endif

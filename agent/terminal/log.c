@@ -31,13 +31,7 @@ static enum hf_status add_text(json_t *line, const char *key, const char *text,
     HF_AUTO_FREE char *clean = NULL;
 
     HF_TRY(hf_text_copy(text, &clean, err));
-    for (char *at = clean; *at;) {
-        size_t len = hf_text_utf8(at, NULL);
-
-        if (len == 0)
-            *at = '?';
-        at += len ? len : 1;
-    }
+    hf_text_make_utf8(clean);
     return json_object_set_new(line, key, json_string(clean)) == 0 ? HF_OK : hf_error_memory(err);
 }
 
