@@ -495,16 +495,3 @@ bool hf_planner_view(struct hf_planner *planner, size_t index, struct hf_plan_no
     }
     return true;
 }
-
-enum hf_outcome hf_outcome_of_exit(int code)
-{
-    static const enum hf_status kinds[] = {HF_UNREACHABLE, HF_BUSY, HF_PARTIAL};
-
-    if (code == 0)
-        return HF_OUTCOME_DONE;
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        if (code == hf_status_exit_code(kinds[i]))
-            return HF_OUTCOME_PASSING;
-    }
-    return HF_OUTCOME_FAILED;
-}

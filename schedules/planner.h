@@ -179,8 +179,4 @@ struct hf_plan_view {
 bool hf_planner_view(struct hf_planner *planner, size_t index, struct hf_plan_now now,
                      struct hf_plan_view *out);
 
-/* What an exit code means (base/error.h): 4, 5 and 6 can pass. A child that was killed by a signal
- * is HF_OUTCOME_PASSING: what killed it (memory, an administrator) may not be there again. */
-enum hf_outcome hf_outcome_of_exit(int code);
-
 #endif
