@@ -54,6 +54,40 @@ static enum hf_status run_restore(struct hf_session *session, const struct hf_sn
     return status == HF_OK ? HF_OK : hf_session_cause(session, err);
 }
 
+/* What is missing or damaged in the repository may be in another one of the job. That is asked for
+ * nothing before it is needed, so the restore begins anew. */
+static enum hf_status restore_with_help(struct hf_session *session,
+                                        const struct hf_snapshot_info *info,
+                                        const struct hf_kind *kind, const struct hf_target *target,
+                                        json_t **out_report, json_t **out_fallback,
+                                        struct hf_error *err)
+{
+    bool said = session->args->given[HF_OPT_FROM] > 0;
+    size_t tried = 0;
+    enum hf_status status = run_restore(session, info, kind, target, out_report, out_fallback, err);
+
+    while (status == HF_DAMAGED && !said && hf_choose_next_from(session, info->source, &tried)) {
+        struct hf_error why = HF_ERROR_INIT;
+
+        hf_output_warning(session->output,
+                          "%s; restoring once more, with what is missing or damaged from %s",
+                          err->text, session->from->title);
+        HF_TRY(hf_session_new_work(session, err));
+        json_decref(*out_report);
+        json_decref(*out_fallback);
+        *out_report = *out_fallback = NULL;
+        status = run_restore(session, info, kind, target, out_report, out_fallback, &why);
+        if (status == HF_OK)
+            return HF_OK;
+        session->from = NULL; /* it did not help */
+        if (status == HF_USAGE || status == HF_MISMATCH || status == HF_DENIED)
+            status = HF_DAMAGED; /* no replica: the first error stands */
+        else
+            *err = why;
+    }
+    return status;
+}
+
 /* A restore is a success also where its proof cannot be kept, on a read-only repository say. */
 static bool record_proof(struct hf_session *session, const char *id, const json_t *report)
 {
@@ -98,7 +132,7 @@ enum hf_status hf_restore_one(struct hf_session *session, const struct hf_snapsh
 
     hf_recorder_part(session->recorder, "restore", info->source,
                      hf_opened_short_name(session->at_hand));
-    status = run_restore(session, info, kind, target, &report, &fallback, err);
+    status = restore_with_help(session, info, kind, target, &report, &fallback, err);
     *out_proven = false;
     if (status != HF_OK)
         (void)hf_error_prefix(err, "restore %s", info->source);

@@ -382,6 +382,53 @@ enum hf_status hf_choose_open_from(struct hf_session *session, struct hf_error *
     return hf_choose_open_beside(session, &chosen, &session->from, err);
 }
 
+static bool stores_at(const struct hf_config *config, const struct hf_config_job *job,
+                      const char *place)
+{
+    for (size_t i = 0; i < job->repositories.count; i++)
+        if (strcmp(hf_config_repository(config, job->repositories.items[i])->place, place) == 0)
+            return true;
+    return false;
+}
+
+/* False for the one at hand, too. */
+static bool open_as_from(struct hf_session *session, const char *name)
+{
+    struct hf_error why = HF_ERROR_INIT;
+    const struct hf_chosen chosen =
+        hf_choose_configured(hf_config_repository(session->config, name));
+
+    if (strcmp(chosen.place, session->at_hand->place) == 0)
+        return false;
+    if (hf_choose_open_beside(session, &chosen, &session->from, &why) == HF_OK)
+        return true;
+    hf_output_warning(session->output, "what is damaged cannot be read from %s: %s", name,
+                      why.text);
+    return false;
+}
+
+bool hf_choose_next_from(struct hf_session *session, const char *source, size_t *tried)
+{
+    const struct hf_config *config = session->config;
+    size_t at = 0;
+
+    for (size_t i = 0; i < config->job_count; i++) {
+        const struct hf_config_job *job = &config->jobs[i];
+
+        if (!hf_strings_contain(&job->sources, source) ||
+            !stores_at(config, job, session->at_hand->place))
+            continue;
+        for (size_t r = 0; r < job->repositories.count; r++) {
+            if (at++ < *tried)
+                continue;
+            *tried = at;
+            if (open_as_from(session, job->repositories.items[r]))
+                return true;
+        }
+    }
+    return false;
+}
+
 /* SOURCE of the operand SOURCE@...: where its jobs store it. */
 static enum hf_status home_of_operand(const struct hf_session *session, const char **out,
                                       struct hf_error *err)

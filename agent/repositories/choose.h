@@ -40,6 +40,10 @@ enum hf_status hf_choose_open(struct hf_session *session, const struct hf_chosen
                               struct hf_error *err) HF_WARN_UNUSED;
 /* Opens the replica that --from names, if it is given (session->from). */
 enum hf_status hf_choose_open_from(struct hf_session *session, struct hf_error *err) HF_WARN_UNUSED;
+/* Without --from: the next of the other repositories that a job with this source stores in, beside
+ * the one at hand, becomes session->from. *tried begins with 0. Warns of those that cannot be
+ * opened; false: none is left. */
+bool hf_choose_next_from(struct hf_session *session, const char *source, size_t *tried);
 /* All at once: hf_choose_repository, for which SOURCE@... among several repositories means the one
  * that the source's jobs store in, hf_choose_open and hf_choose_open_from. */
 enum hf_status hf_choose_and_open(struct hf_session *session, struct hf_error *err) HF_WARN_UNUSED;

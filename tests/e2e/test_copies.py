@@ -291,6 +291,18 @@ class Fallback(Copies):
         self.assertEqual((str(self.offsite), False), (fallback["from"], fallback["manifest"]))
         self.assertGreater(fallback["chunks"], 0)
 
+    def test_the_other_repository_of_the_job_is_found(self):
+        self.config()
+        self.flip(self.packs()[-1])
+        result = self.hf("restore", "app@latest", "--to", "back", "--json", repo=False,
+                         says=["once more, with what is missing or damaged from repository offsite", "read from"])
+        self.assertGreater(self.event(result, "restore")[0]["fallback"]["chunks"], 0)
+        self.assert_same_database(self.server, "app", self.server, "back")
+        self.server.drop("back")
+        shutil.rmtree(self.offsite)
+        self.hf("restore", "app@latest", "--to", "back", repo=False, expect=DAMAGED,
+                says="cannot be read from offsite")
+
     def test_everything_but_the_keys_is_gone(self):
         for part in ("packs", "index", "snapshots"):
             shutil.rmtree(self.repo / part)
