@@ -49,33 +49,43 @@ struct meaning {
     const char *advice;
 };
 
+/* Rows that many codes share. */
+#define PASSES(code)                                                                               \
+    {                                                                                              \
+        code, HF_S3_AGAIN, HF_UNREACHABLE, NULL                                                    \
+    }
+#define EXPIRED(code)                                                                              \
+    {                                                                                              \
+        code, HF_S3_CREDENTIALS, HF_DENIED, "the session token has expired: renew it"              \
+    }
+#define ELSEWHERE(code)                                                                            \
+    {                                                                                              \
+        code, HF_S3_REGION, HF_CONFIG, "check that endpoint and region are those of the bucket"    \
+    }
+
 static const struct meaning by_code[] = {
-    {"SlowDown", HF_S3_AGAIN, HF_UNREACHABLE, NULL},
-    {"Throttling", HF_S3_AGAIN, HF_UNREACHABLE, NULL},
-    {"ThrottlingException", HF_S3_AGAIN, HF_UNREACHABLE, NULL},
-    {"RequestLimitExceeded", HF_S3_AGAIN, HF_UNREACHABLE, NULL},
-    {"TooManyRequests", HF_S3_AGAIN, HF_UNREACHABLE, NULL},
-    {"InternalError", HF_S3_AGAIN, HF_UNREACHABLE, NULL},
-    {"ServiceUnavailable", HF_S3_AGAIN, HF_UNREACHABLE, NULL},
-    {"RequestTimeout", HF_S3_AGAIN, HF_UNREACHABLE, NULL},
-    {"OperationAborted", HF_S3_AGAIN, HF_UNREACHABLE, NULL},
-    {"ConditionalRequestConflict", HF_S3_AGAIN, HF_UNREACHABLE, NULL},
-    {"IncompleteBody", HF_S3_AGAIN, HF_UNREACHABLE, NULL},
+    PASSES("SlowDown"),
+    PASSES("Throttling"),
+    PASSES("ThrottlingException"),
+    PASSES("RequestLimitExceeded"),
+    PASSES("TooManyRequests"),
+    PASSES("InternalError"),
+    PASSES("ServiceUnavailable"),
+    PASSES("RequestTimeout"),
+    PASSES("OperationAborted"),
+    PASSES("ConditionalRequestConflict"),
+    PASSES("IncompleteBody"),
     {"BadDigest", HF_S3_AGAIN, HF_DAMAGED, "bytes change on the way to the server"},
     {"XAmzContentSHA256Mismatch", HF_S3_AGAIN, HF_DAMAGED,
      "bytes change on the way to the server, or in this machine's memory"},
     {"RequestTimeTooSkewed", HF_S3_CLOCK, HF_DENIED, "set this machine's clock"},
-    {"ExpiredToken", HF_S3_CREDENTIALS, HF_DENIED, "the session token has expired: renew it"},
-    {"ExpiredTokenException", HF_S3_CREDENTIALS, HF_DENIED,
-     "the session token has expired: renew it"},
-    {"TokenRefreshRequired", HF_S3_CREDENTIALS, HF_DENIED,
-     "the session token has expired: renew it"},
+    EXPIRED("ExpiredToken"),
+    EXPIRED("ExpiredTokenException"),
+    EXPIRED("TokenRefreshRequired"),
     {"AuthorizationHeaderMalformed", HF_S3_REGION, HF_CONFIG,
      "check that the region is that of the bucket"},
-    {"PermanentRedirect", HF_S3_REGION, HF_CONFIG,
-     "check that endpoint and region are those of the bucket"},
-    {"TemporaryRedirect", HF_S3_REGION, HF_CONFIG,
-     "check that endpoint and region are those of the bucket"},
+    ELSEWHERE("PermanentRedirect"),
+    ELSEWHERE("TemporaryRedirect"),
     {"IllegalLocationConstraintException", HF_S3_REGION, HF_CONFIG,
      "check that the region is that of the bucket"},
     {"AccessDenied", HF_S3_FINAL, HF_DENIED,
@@ -110,26 +120,26 @@ static const struct meaning by_code[] = {
 };
 
 static const struct meaning by_http[] = {
-    {"301", HF_S3_REGION, HF_CONFIG, "check that endpoint and region are those of the bucket"},
-    {"307", HF_S3_REGION, HF_CONFIG, "check that endpoint and region are those of the bucket"},
+    ELSEWHERE("301"),
+    ELSEWHERE("307"),
     {"401", HF_S3_FINAL, HF_DENIED, "check the credentials, also those of a proxy"},
     {"403", HF_S3_FINAL, HF_DENIED,
      "check the credentials, and that they may do that to this bucket and prefix"},
     {"404", HF_S3_FINAL, HF_NOT_FOUND, NULL},
     {"407", HF_S3_FINAL, HF_DENIED,
      "the proxy wants another user and password: give them in its URL"},
-    {"408", HF_S3_AGAIN, HF_UNREACHABLE, NULL},
-    {"409", HF_S3_AGAIN, HF_UNREACHABLE, NULL},
+    PASSES("408"),
+    PASSES("409"),
     {"412", HF_S3_FINAL, HF_EXISTS, NULL},
-    {"425", HF_S3_AGAIN, HF_UNREACHABLE, NULL},
-    {"429", HF_S3_AGAIN, HF_UNREACHABLE, NULL},
-    {"500", HF_S3_AGAIN, HF_UNREACHABLE, NULL},
+    PASSES("425"),
+    PASSES("429"),
+    PASSES("500"),
     {"501", HF_S3_FINAL, HF_UNSUPPORTED, "this server does not have that"},
-    {"502", HF_S3_AGAIN, HF_UNREACHABLE, NULL},
-    {"503", HF_S3_AGAIN, HF_UNREACHABLE, NULL},
-    {"504", HF_S3_AGAIN, HF_UNREACHABLE, NULL},
+    PASSES("502"),
+    PASSES("503"),
+    PASSES("504"),
     {"507", HF_S3_FINAL, HF_NO_SPACE, "the server has no space left"},
-    {"509", HF_S3_AGAIN, HF_UNREACHABLE, NULL},
+    PASSES("509"),
 };
 
 static const struct meaning *find(const struct meaning *list, size_t count, const char *code)
