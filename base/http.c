@@ -3,12 +3,16 @@
 #include "base/clock.h"
 
 #include <curl/curl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
     READ_BUFFER = 256 * 1024,
@@ -22,6 +26,7 @@ struct hf_http {
     CURL *easy;
     CURLM *multi; /* a handle of its own: curl_multi_poll wakes up for the cancel's descriptor */
     char *unix_socket;
+    curl_socket_t socket; /* that was opened last, as long as it is open; or CURL_SOCKET_BAD */
     uint32_t stall_s;
     struct hf_buf error; /* body of an answer that is not 2xx */
     char curl_words[CURL_ERROR_SIZE];
@@ -171,6 +176,22 @@ static size_t on_header(char *data, size_t size, size_t count, void *arg)
     return 0;
 }
 
+static int on_open(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+    struct hf_http *http = arg;
+    (void)purpose;
+    http->socket = fd;
+    return CURL_SOCKOPT_OK;
+}
+
+static int on_close(void *arg, curl_socket_t fd)
+{
+    struct hf_http *http = arg;
+    if (http->socket == fd)
+        http->socket = CURL_SOCKET_BAD;
+    return close(fd);
+}
+
 /* Options are set by handing over the first failure. */
 #define SET(option, value)                                                                         \
     do {                                                                                           \
@@ -221,12 +242,17 @@ static enum hf_status set_callbacks(struct hf_http *http, struct hf_error *err)
     SET(CURLOPT_WRITEDATA, http);
     SET(CURLOPT_HEADERFUNCTION, on_header);
     SET(CURLOPT_HEADERDATA, http);
+    SET(CURLOPT_SOCKOPTFUNCTION, on_open);
+    SET(CURLOPT_SOCKOPTDATA, http);
+    SET(CURLOPT_CLOSESOCKETFUNCTION, on_close);
+    SET(CURLOPT_CLOSESOCKETDATA, http);
     return HF_OK;
 }
 
 static enum hf_status open_curl(struct hf_http *http, const struct hf_http_options *options,
                                 struct hf_error *err)
 {
+    http->socket = CURL_SOCKET_BAD;
     http->easy = curl_easy_init();
     http->multi = curl_multi_init();
     if (!http->easy || !http->multi)
@@ -327,8 +353,20 @@ static bool cancelled(const struct hf_http *http)
     return http->request->cancel && hf_cancel_requested(http->request->cancel);
 }
 
+/* A server that sends head and body of an answer in two pieces, and waits for the first to be
+ * acknowledged (Ceph's gateway as it comes), would wait 40 ms for that each time: the kernel delays
+ * it in the hope of something else to send, and has to be told again and again that there is
+ * nothing. */
+static void acknowledge_at_once(const struct hf_http *http)
+{
+    int on = 1;
+    if (http->socket != CURL_SOCKET_BAD)
+        (void)setsockopt(http->socket, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+}
+
 static CURLMcode wait_for_news(const struct hf_http *http)
 {
+    acknowledge_at_once(http);
     struct curl_waitfd fd = {.fd = -1, .events = CURL_WAIT_POLLIN};
     if (http->request->cancel)
         fd.fd = hf_cancel_fd(http->request->cancel);
