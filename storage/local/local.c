@@ -209,6 +209,7 @@ static const struct hf_store_driver local_driver = {
     .list = local_list,
     .stat = local_stat,
     .remove = hf_local_remove,
+    .remove_many = hf_local_remove_many,
     .close = local_close,
 };
 

@@ -22,6 +22,9 @@ enum hf_status hf_local_put(struct hf_store *store, const char *key, const void 
 enum hf_status hf_local_remove(struct hf_store *store, const char *key,
                                struct hf_error *err) HF_WARN_UNUSED;
 
+enum hf_status hf_local_remove_many(struct hf_store *store, const char *const *keys, size_t count,
+                                    struct hf_error *err) HF_WARN_UNUSED;
+
 /* Removes what killed writers left behind more than a day ago. What cannot be removed stays. */
 void hf_local_clean_tmp(struct hf_local *local);
 

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -189,9 +190,11 @@ enum hf_status hf_local_put(struct hf_store *store, const char *key, const void 
     return status;
 }
 
-enum hf_status hf_local_remove(struct hf_store *store, const char *key, struct hf_error *err)
+/* Not durable yet. *out_removed: it was there. */
+static enum hf_status unlink_key(struct hf_local *local, const char *key, bool *out_removed,
+                                 struct hf_error *err)
 {
-    struct hf_local *local = hf_local_of(store);
+    *out_removed = false;
     if (unlinkat(local->root, key, 0) != 0) {
         if (errno == ENOENT || errno == ENOTDIR)
             return HF_OK;
@@ -201,10 +204,74 @@ enum hf_status hf_local_remove(struct hf_store *store, const char *key, struct h
                                                : "no permission; run as the directory's owner");
         return hf_error_sys(err, errno, "%s: cannot remove %s", local->store.name, key);
     }
-    int sys = sync_parents(local->root, key);
-    if (sys != 0)
-        return hf_error_sys(err, sys, "%s: cannot remove %s", local->store.name, key);
+    *out_removed = true;
     return HF_OK;
+}
+
+/* The folder alone: those above it have not changed. */
+static enum hf_status sync_removed(struct hf_local *local, const char *key, struct hf_error *err)
+{
+    char path[HF_STORE_KEY_MAX + 1];
+    (void)snprintf(path, sizeof path, "%s", key);
+    char *slash = strrchr(path, '/');
+    if (slash)
+        *slash = '\0';
+    int sys = sync_dir(local->root, slash ? path : ".");
+    return sys == 0 ? HF_OK
+                    : hf_error_sys(err, sys, "%s: cannot remove %s", local->store.name, key);
+}
+
+enum hf_status hf_local_remove(struct hf_store *store, const char *key, struct hf_error *err)
+{
+    struct hf_local *local = hf_local_of(store);
+    bool removed;
+    HF_TRY(unlink_key(local, key, &removed, err));
+    return removed ? sync_removed(local, key, err) : HF_OK;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool same_folder(const char *a, const char *b)
+{
+    const char *end_a = strrchr(a, '/'), *end_b = strrchr(b, '/');
+    size_t len_a = end_a ? (size_t)(end_a - a) : 0, len_b = end_b ? (size_t)(end_b - b) : 0;
+    return len_a == len_b && memcmp(a, b, len_a) == 0;
+}
+
+/* A folder is synced once for all that was removed from it: with thousands of packs that is what
+ * takes the time. */
+enum hf_status hf_local_remove_many(struct hf_store *store, const char *const *keys, size_t count,
+                                    struct hf_error *err)
+{
+    struct hf_local *local = hf_local_of(store);
+    struct hf_error first = HF_ERROR_INIT;
+    size_t done = 0;
+    HF_AUTO_FREE const char **removed = calloc(count + 1, sizeof *removed);
+    if (!removed)
+        return hf_error_memory(err);
+    for (size_t i = 0; i < count; i++) {
+        struct hf_error why = HF_ERROR_INIT;
+        bool was_there;
+        if (unlink_key(local, keys[i], &was_there, &why) != HF_OK && first.status == HF_OK)
+            first = why;
+        if (was_there)
+            removed[done++] = keys[i];
+    }
+    if (done > 1)
+        qsort(removed, done, sizeof *removed, by_name);
+    for (size_t i = 0; i < done; i++) {
+        struct hf_error why = HF_ERROR_INIT;
+        if (i + 1 < done && same_folder(removed[i], removed[i + 1]))
+            continue;
+        if (sync_removed(local, removed[i], &why) != HF_OK && first.status == HF_OK)
+            first = why;
+    }
+    if (first.status != HF_OK)
+        *err = first;
+    return first.status;
 }
 
 void hf_local_clean_tmp(struct hf_local *local)

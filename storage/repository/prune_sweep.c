@@ -9,6 +9,7 @@
 #include "base/pool.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { BATCH = 1000, LOOKS_AT_ONCE = 16 };
 
@@ -18,6 +19,13 @@ struct sweep {
     size_t count;
     struct hf_store_stat *stats; /* of due packs, where somebody looked; size 0: not there */
 };
+
+/* Packs of a folder together, which is what a directory likes. */
+static int by_id(const void *a, const void *b)
+{
+    const struct hf_index_pack *const *x = a, *const *y = b;
+    return memcmp((*x)->id.bytes, (*y)->id.bytes, sizeof(*x)->id.bytes);
+}
 
 static enum hf_status collect(struct sweep *sweep, struct hf_error *err)
 {
@@ -29,6 +37,8 @@ static enum hf_status collect(struct sweep *sweep, struct hf_error *err)
     for (size_t i = 0; i < prune->count; i++)
         if (prune->packs[i].fate == HF_PRUNE_DUE)
             sweep->due[sweep->count++] = hf_index_pack(prune->index, i);
+    if (sweep->count > 1)
+        qsort(sweep->due, sweep->count, sizeof(const struct hf_index_pack *), by_id);
     return HF_OK;
 }
 
