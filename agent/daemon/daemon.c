@@ -156,6 +156,7 @@ static enum hf_status put_in_force(struct hf_daemon *d, struct hf_config *config
         HF_TRY(hf_planner_reload(d->planner, &agenda->plan, hf_daemon_now(d), err));
     else
         HF_TRY(hf_planner_new(&agenda->plan, hf_daemon_now(d), &d->planner, err));
+    hf_daemon_monitor_stop(d);
     if (d->agenda)
         hf_agenda_free(d->agenda);
     hf_config_free(d->config);
@@ -164,6 +165,7 @@ static enum hf_status put_in_force(struct hf_daemon *d, struct hf_config *config
     d->config = config;
     d->config_copy = copy;
     agenda = NULL;
+    hf_daemon_monitor_start(d);
     return HF_OK;
 }
 
@@ -268,6 +270,7 @@ static enum hf_status loop(struct hf_daemon *d, struct hf_error *err)
 {
     while (!d->leaving || d->runs) {
         hf_daemon_start_due(d);
+        hf_daemon_monitor_write(d);
         HF_TRY(turn(d, err));
     }
     return HF_OK;
@@ -330,6 +333,7 @@ static void end(struct hf_daemon *d)
         hf_run_free(run);
     }
     hf_control_close(d->control);
+    hf_daemon_monitor_free(d);
     if (d->planner)
         hf_planner_free(d->planner);
     if (d->agenda)
@@ -353,6 +357,7 @@ enum hf_status hf_daemon_run(struct hf_session *session, struct hf_error *err)
         return hf_error_memory(err);
     d->session = session;
     d->output = session->output;
+    d->started = hf_clock_now();
     d->config_copy = d->lock = d->signals = -1;
     status = begin(d, err);
     if (status == HF_OK)

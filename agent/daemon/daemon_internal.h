@@ -35,6 +35,8 @@ struct hf_daemon {
     struct hf_control *control; /* or NULL */
     struct hf_watcher watchers[HF_CONTROL_CLIENTS_MAX];
     size_t watcher_count;
+    struct hf_board *board; /* for the monitor; or NULL */
+    int64_t started;        /* wall clock */
     struct hf_rhythm *rhythms;
     size_t rhythm_count;
     int lock; /* or -1 */
@@ -69,6 +71,15 @@ void hf_daemon_remember(struct hf_daemon *d);
 /* The parent's word on a run that could not write its own end. */
 void hf_daemon_record_lost(struct hf_daemon *d, const struct hf_run *run);
 void hf_daemon_forget_rhythms(struct hf_daemon *d);
+
+/* ---- daemon_monitor.c ---- */
+
+/* What goes wrong is said, and stops nothing. Stopped before the configuration is replaced. */
+void hf_daemon_monitor_start(struct hf_daemon *d);
+void hf_daemon_monitor_stop(struct hf_daemon *d);
+void hf_daemon_monitor_free(struct hf_daemon *d);
+/* What its threads are told of the planner; looks at the clock, and does little more most times. */
+void hf_daemon_monitor_write(struct hf_daemon *d);
 
 /* ---- daemon_requests.c ---- */
 

@@ -6,6 +6,7 @@ import signal
 import socket
 import time
 import unittest
+import urllib.request
 
 import harness
 from agent_harness import Agent, AgentCase
@@ -295,6 +296,28 @@ class Failures(AgentCase):
         agent = Agent(self, self.config, start="2026-06-01T00:00:30", skip=60)
         agent.wait("backup is done")
         agent.end()
+
+
+class Watched(AgentCase):
+    def test_health_and_metrics_are_there_and_follow_a_reload(self):
+        self.write({"quick": {"sources": ["v"], "schedule": "0 0 1 1 *"}})
+        port = closed_port()
+        settings = harness.json.loads(self.config.read_text())
+        settings["http"] = {"listen": f"127.0.0.1:{port}"}
+        self.config.write_text(harness.json.dumps(settings))
+        agent = Agent(self, self.config)
+        agent.wait("the agent runs")
+        self.run_hf("backup", "quick")
+        for _ in range(2):
+            self.assertIn("ok", self.page(port, "healthz"))
+            self.assertRegex(self.page(port, "metrics"), r"holdfast_\w+{[^}]*quick")
+            agent.process.send_signal(signal.SIGHUP)
+            agent.wait("again")
+        agent.end()
+
+    def page(self, port, name):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{name}", timeout=30) as answer:
+            return answer.read().decode()
 
 
 class Example(AgentCase):
