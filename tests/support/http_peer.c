@@ -135,8 +135,13 @@ static void answer_request(struct hf_peer *peer, struct connection *connection, 
     peer->fn(peer->ctx, peer->count - 1, (const char *)request->data, request->len, &answer);
     memmove(connection->in.data, connection->in.data + len, connection->in.len - len);
     connection->in.len -= len;
-    if (answer.bytes)
-        send_all(connection, answer.bytes, answer.len ? answer.len : strlen(answer.bytes));
+    if (answer.bytes) {
+        size_t all = answer.len ? answer.len : strlen(answer.bytes);
+        const char *end = answer.in_pieces ? strstr(answer.bytes, "\r\n\r\n") : NULL;
+        size_t head = end ? (size_t)(end - answer.bytes) + 4 : all;
+        send_all(connection, answer.bytes, head);
+        send_all(connection, answer.bytes + head, all - head);
+    }
     connection->hanging = answer.then == HF_PEER_HANG;
     if (answer.then == HF_PEER_CLOSE)
         drop(connection);

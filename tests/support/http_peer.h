@@ -5,6 +5,7 @@
 #ifndef HF_TESTS_HTTP_PEER_H
 #define HF_TESTS_HTTP_PEER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum hf_peer_then {
@@ -18,6 +19,7 @@ struct hf_peer_answer {
     const char *bytes; /* as they go over the wire; NULL: none */
     size_t len;        /* 0: strlen(bytes) */
     enum hf_peer_then then;
+    bool in_pieces; /* head and body by a write each, the second when the first was acknowledged */
 };
 
 struct hf_peer;
