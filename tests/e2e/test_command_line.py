@@ -118,7 +118,8 @@ class CommandLine(TestCase):
 
     def test_help(self):
         everything = self.hf("--help", repo=False).out
-        commands = ("init", "backup", "restore", "list", "show", "check", "export", "key list", "key add",
+        commands = ("init", "backup", "restore", "list", "show", "check", "export", "prune", "forget", "pin",
+                    "unpin", "key list", "key add",
                     "key remove", "key rotate", "key export", "config check", "doctor")
         for command in commands:
             self.assertIn(command, everything)
