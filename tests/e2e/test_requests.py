@@ -101,13 +101,13 @@ class Requests(TestCase):
             data[len(data) // 2] ^= 1
             path.write_bytes(data)
         self.assertEqual(7, self.ask("list", "--json"), self.kinds)
-        self.assertEqual(listed, [e["id"] for e in self.result.events])
+        self.assertEqual(listed, [e["id"] for e in self.result.events if e["event"] == "snapshot"])
         self.assertEqual(6, self.ask("list", "--json"), self.kinds)
         self.ask("check", "--read-data")
 
     def snapshots_of(self, *arguments):
         self.ask(*arguments)
-        return [e["id"] for e in self.result.events]
+        return [e["id"] for e in self.result.events if e["event"] == "snapshot"]
 
     def test_copies_hold_nothing_in_the_clear(self):
         self.ask("backup", "app")

@@ -74,9 +74,12 @@ class Retention(TestCase):
         return {e["snapshot"]: e for e in self.prune(*arguments, **options).events
                 if e["event"] == "retention" and e["repository"] == repository}
 
+    def listed(self, *arguments, **options):
+        result = self.hf("list", "--json", *arguments, repo=False, **options)
+        return [e for e in result.events if e["event"] == "snapshot"]
+
     def here(self, repository="local", source="app"):
-        return [e["id"] for e in self.hf("list", source, "--json", "--repository", repository,
-                                         repo=False).events if e["event"] == "snapshot"]
+        return [e["id"] for e in self.listed(source, "--repository", repository)]
 
 
 class Rules(Retention):
@@ -238,7 +241,7 @@ class Pins(Retention):
         self.hf("pin", ids[1], "--until", "2d", repo=False, env=now)
         self.hf("pin", ids[1], "--until", "2020-01-01", repo=False, env=now, expect=USAGE, says="past")
         self.hf("pin", "app@1999", repo=False, expect=FAILED)
-        listed = self.hf("list", "--json", repo=False, env=now).events
+        listed = self.listed(env=now)
         self.assertEqual({"audit"}, {e["pin"]["reason"] for e in listed if e["id"] == ids[0]})
         self.assertRegex(self.hf("list", repo=False, env=now).out, "pinned")
         self.assertRegex(self.hf("show", ids[0], "--repository", "offsite", repo=False).out, "audit")
@@ -281,8 +284,8 @@ class Pins(Retention):
         self.run_job(2, "--tag", "release", "--tag", "v1.2")
         self.run_job(1)
         self.backup("other", "--tag", "x", repo=False)
-        self.assertEqual(1, len(self.hf("list", "--json", "--tag", "v1.2").events))
-        self.assertEqual(2, len(self.hf("list", "--json", "--job", "nightly").events))
+        self.assertEqual(1, len(self.listed("--tag", "v1.2", "--repository", "local")))
+        self.assertEqual(2, len(self.listed("--job", "nightly", "--repository", "local")))
         event = self.hf("show", "app@" + self.day(2), "--json").events[0]
         self.assertEqual((["release", "v1.2"], "nightly"), (event["tags"], event["job"]))
         self.backup("other", "--tag", "two words", repo=False, expect=USAGE, says="a tag is")
