@@ -279,11 +279,11 @@ enum hf_status hf_run_backup(struct hf_session *session, struct hf_error *err)
 
     HF_TRY(check_tags(&session->args->values[HF_OPT_TAG], err));
     HF_TRY(hf_backup_plan_make(session, &plan, err));
+    hf_recorder_pass(session->recorder, true); /* if the agent runs it, its run is recorded */
     status = hf_backup_trigger(session, &done, err);
-    if (done || status != HF_OK) {
-        hf_recorder_pass(session->recorder);
+    if (done || status != HF_OK)
         return status;
-    }
+    hf_recorder_pass(session->recorder, false);
     HF_TRY(hf_backup_lock(session, &locks, err));
     status = run_tasks(session, &plan, err);
     if (hf_signals_interrupted() || plan.copy_count == 0)

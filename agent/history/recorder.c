@@ -346,9 +346,9 @@ static void hear_result(void *ctx, const char *event, const json_t *object)
     if (!is_result(event))
         return;
     (void)pthread_mutex_lock(&r->lock);
-    if (r->recorded && r->part.open) {
+    if (r->recorded && !r->passed && r->part.open) {
         take_result(r, object);
-    } else if (r->recorded) {
+    } else if (r->recorded && !r->passed) {
         begin(r);
         open_part(r, event, NULL, NULL);
         r->part.facts.start = start_of(object);
@@ -460,10 +460,10 @@ const struct hf_history_run *hf_recorder_facts(const struct hf_recorder *recorde
     return &recorder->run;
 }
 
-void hf_recorder_pass(struct hf_recorder *recorder)
+void hf_recorder_pass(struct hf_recorder *recorder, bool passed)
 {
     if (recorder)
-        recorder->passed = true;
+        recorder->passed = passed;
 }
 
 bool hf_recorder_ended(const struct hf_recorder *recorder)

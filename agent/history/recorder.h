@@ -34,8 +34,9 @@ const struct hf_history_run *hf_recorder_facts(const struct hf_recorder *recorde
 /* The history, opened for writing, or NULL where there is none to be had. */
 struct hf_history *hf_recorder_history(struct hf_recorder *recorder);
 
-/* What is done is done by another process, which records it: this one is no run. */
-void hf_recorder_pass(struct hf_recorder *recorder);
+/* What is done from now on is done by another process, which records it; or (false) by this one. A
+ * process that ends while it has passed is no run. */
+void hf_recorder_pass(struct hf_recorder *recorder, bool passed);
 
 /* A part of the work begins; the one before, if it was not ended, ended well. source and repository
  * may be NULL. The first one writes the run. */

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { HOST_MAX = 256, TITLE_MAX = HF_ERROR_TEXT_MAX };
+enum { HOST_MAX = 256, TITLE_MAX = HF_ERROR_TEXT_MAX, KILLED_MAX = 100 };
 
 /* ---- sending ---- */
 
@@ -184,11 +184,10 @@ void hf_notify_run(const struct hf_config *config, struct hf_output *output,
                    struct hf_history *history, const struct hf_history_run *run)
 {
     bool failed = run->outcome != HF_HISTORY_DONE;
-    bool again = getenv(HF_RETRY_VARIABLE) && hf_status_retryable(run->status);
     char title[TITLE_MAX];
 
     /* Who pressed Ctrl-C knows. */
-    if (config->notify.count == 0 || (failed && again) ||
+    if (config->notify.count == 0 ||
         (run->outcome == HF_HISTORY_CANCELLED && strcmp(run->trigger, "manual") == 0))
         return;
     (void)snprintf(title, sizeof title, "%s%s%s: %s%s%.1500s", run->command, run->job ? " " : "",
@@ -227,6 +226,52 @@ static void tell_alarm(const struct hf_config *config, struct hf_output *output,
                    text, alarm_body(alarm, since));
 }
 
+/* ---- runs that could not tell ---- */
+
+static enum hf_status add_killed(void *ctx, const struct hf_history_run *run, struct hf_error *err)
+{
+    return run->outcome == HF_HISTORY_KILLED ? hf_strings_add(ctx, run->id, err) : HF_OK;
+}
+
+struct telling {
+    const struct hf_config *config;
+    struct hf_output *output;
+};
+
+static enum hf_status tell_run(void *ctx, const struct hf_history_run *run, struct hf_error *err)
+{
+    const struct telling *telling = ctx;
+
+    (void)err;
+    hf_notify_run(telling->config, telling->output, NULL, run);
+    return HF_OK;
+}
+
+/* Each once: that it was told is kept as if it were an alarm. */
+static enum hf_status look_at_killed(const struct hf_config *config, struct hf_output *output,
+                                     struct hf_history *history, struct hf_error *err)
+{
+    const int64_t now = hf_clock_now();
+    const struct hf_history_query recent = {
+        .failed = true, .since = now - 7 * 86400 * HF_NS_PER_S, .limit = KILLED_MAX};
+    struct telling telling = {.config = config, .output = output};
+    HF_AUTO(hf_strings) killed = HF_STRINGS_INIT;
+
+    HF_TRY(hf_history_runs(history, &recent, add_killed, &killed, err));
+    for (size_t i = 0; i < killed.count; i++) {
+        char name[HF_HISTORY_ID_TEXT + 8];
+        bool changed = false;
+        int64_t since = 0;
+
+        (void)snprintf(name, sizeof name, "killed %s", killed.items[i]);
+        HF_TRY(hf_history_alarm(history, name, true, now, &changed, &since, err));
+        if (changed)
+            HF_TRY(hf_history_runs(history, &(struct hf_history_query){.id = killed.items[i]},
+                                   tell_run, &telling, err));
+    }
+    return HF_OK;
+}
+
 static enum hf_status look_at_alarms(const struct hf_config *config, struct hf_output *output,
                                      struct hf_history *history, struct hf_error *err)
 {
@@ -253,6 +298,7 @@ void hf_notify_alarms(const struct hf_config *config, struct hf_output *output,
 {
     struct hf_error why = HF_ERROR_INIT;
 
-    if (look_at_alarms(config, output, history, &why) != HF_OK)
+    if (look_at_killed(config, output, history, &why) != HF_OK ||
+        look_at_alarms(config, output, history, &why) != HF_OK)
         hf_output_warning(output, "alarms cannot be judged: %s", why.text);
 }

@@ -31,15 +31,14 @@ void hf_notify_send(const struct hf_config *config, struct hf_output *output, co
                     enum hf_notify_on on, const char *title, json_t *body);
 
 /*
- * A run that ended: tells of a failure (not while the agent will try again what may pass, which
- * HF_RETRY_VARIABLE in the environment says), of a recovery (the run of the same command and job
- * before had not ended well; history may be NULL), of a success.
+ * A run that ended: tells of a failure, of a recovery (the run of the same command and job before
+ * had not ended well; history may be NULL), of a success.
  */
-#define HF_RETRY_VARIABLE "HOLDFAST_RETRY"
 void hf_notify_run(const struct hf_config *config, struct hf_output *output,
                    struct hf_history *history, const struct hf_history_run *run);
 
-/* Looks which alarms came on and which are over since the last look; logs them and tells. */
+/* Looks which alarms came on and which are over since the last look, and which runs of the last
+ * days were killed and could not tell themselves; logs the alarms and tells of all. */
 void hf_notify_alarms(const struct hf_config *config, struct hf_output *output,
                       struct hf_history *history);
 
