@@ -145,6 +145,7 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
                     BIT(HF_OPT_NO_KEY)},
     [HF_COMMAND_DRILL] =
         {.name = "drill",
+         .recorded = true,
          .operands = "[JOB|SOURCE|SNAPSHOT...]",
          .summary = "Try backups: restore, compare, and remove it again",
          .about = "Restores the newest snapshot of each source of a job, or the snapshots that are "
