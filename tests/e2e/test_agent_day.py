@@ -51,7 +51,8 @@ class Day(AgentCase):
         runs = self.runs()
         print(f"\n24 hours in {took:.1f} s; {len(runs)} runs; memory of the agent after 200 runs "
               f"{early / MIB:.2f} MiB, after 1,300 {late / MIB:.2f} MiB", flush=True)
-        self.assertLess(late - early, MIB // 4)
+        # Less than a KiB a run; the monitor opens its history once in that time.
+        self.assertLess(late - early, MIB)
         self.check_runs(runs, agent)
         self.check_kept()
 
