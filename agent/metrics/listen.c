@@ -40,10 +40,9 @@ static enum hf_status listen_tcp(const struct hf_config_http *http, int *out, st
     const struct addrinfo wanted = {.ai_socktype = SOCK_STREAM,
                                     .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
-    HF_AUTO_FD fd = -1;
     char port[16], where[300];
     enum hf_status status;
-    int code;
+    int code, fd;
 
     (void)snprintf(port, sizeof port, "%u", http->port);
     (void)snprintf(where, sizeof where, "%.256s port %u", http->host, http->port);
@@ -54,10 +53,11 @@ static enum hf_status listen_tcp(const struct hf_config_http *http, int *out, st
     status = fd < 0 ? fail(where, err)
                     : bind_and_listen(fd, found->ai_addr, found->ai_addrlen, where, err);
     freeaddrinfo(found);
-    HF_TRY(status);
-    *out = fd;
-    fd = -1;
-    return HF_OK;
+    if (status == HF_OK)
+        *out = fd;
+    else
+        hf_fd_auto(&fd);
+    return status;
 }
 
 /* A socket that was left by an agent that was killed. */
@@ -76,7 +76,8 @@ static void remove_stale(const struct sockaddr_un *address)
 static enum hf_status listen_unix(const char *path, int *out, struct hf_error *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    HF_AUTO_FD fd = -1;
+    enum hf_status status;
+    int fd;
 
     if (strlen(path) >= sizeof address.sun_path)
         return hf_error_set(err, HF_CONFIG, "http: the path of the socket is too long: %s", path);
@@ -85,12 +86,14 @@ static enum hf_status listen_unix(const char *path, int *out, struct hf_error *e
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return fail(path, err);
-    HF_TRY(bind_and_listen(fd, (const struct sockaddr *)&address, sizeof address, path, err));
-    if (chmod(path, 0660) != 0)
-        return fail(path, err);
-    *out = fd;
-    fd = -1;
-    return HF_OK;
+    status = bind_and_listen(fd, (const struct sockaddr *)&address, sizeof address, path, err);
+    if (status == HF_OK && chmod(path, 0660) != 0)
+        status = fail(path, err);
+    if (status == HF_OK)
+        *out = fd;
+    else
+        hf_fd_auto(&fd);
+    return status;
 }
 
 enum hf_status hf_listen(const struct hf_config_http *http, int *out, struct hf_error *err)

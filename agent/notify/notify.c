@@ -253,7 +253,7 @@ static enum hf_status look_at_killed(const struct hf_config *config, struct hf_o
 {
     const int64_t now = hf_clock_now();
     const struct hf_history_query recent = {
-        .failed = true, .since = now - 7 * 86400 * HF_NS_PER_S, .limit = KILLED_MAX};
+        .failed = true, .since = now - HF_NS_PER_S * 7 * 86400, .limit = KILLED_MAX};
     struct telling telling = {.config = config, .output = output};
     HF_AUTO(hf_strings) killed = HF_STRINGS_INIT;
 
