@@ -163,9 +163,10 @@ static const struct hf_command commands[HF_COMMAND_COUNT] = {
                   "and is equal, but rto or rpo is missed. Of several sources, 3 goes before 4.",
          .examples = "holdfast drill nightly\n"
                      "holdfast drill app@latest uploads@2026-11-21\n"
-                     "holdfast drill --all-jobs --json",
+                     "holdfast drill --all-jobs --json\n"
+                     "holdfast drill nightly --junit drill.xml --html drill.html",
          .options = REPOSITORY | BIT(HF_OPT_FROM) | BIT(HF_OPT_ALL_JOBS) | BIT(HF_OPT_JOBS) |
-                    BIT(HF_OPT_MEMORY) | BIT(HF_OPT_THREADS),
+                    BIT(HF_OPT_MEMORY) | BIT(HF_OPT_THREADS) | BIT(HF_OPT_JUNIT) | BIT(HF_OPT_HTML),
          .max_operands = HF_OPERANDS_MAX},
     [HF_COMMAND_EXPORT] =
         {.name = "export",

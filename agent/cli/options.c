@@ -347,6 +347,18 @@ static const struct hf_option options[HF_OPT_COUNT] = {
                        .group = HF_GROUP_COMMAND,
                        .help = "Only sources that were not proven within the time their job wants; "
                                "exits with 1 if there are any"},
+    [HF_OPT_JUNIT] = {.name = "junit",
+                      .takes = HF_TAKES_ONE,
+                      .group = HF_GROUP_COMMAND,
+                      .value = "FILE",
+                      .help = "Write the report as JUnit XML, for CI; replaces the file",
+                      .completes = HF_COMPLETES_FILE},
+    [HF_OPT_HTML] = {.name = "html",
+                     .takes = HF_TAKES_ONE,
+                     .group = HF_GROUP_COMMAND,
+                     .value = "FILE",
+                     .help = "Write the report as one page for a browser; replaces the file",
+                     .completes = HF_COMPLETES_FILE},
 };
 
 const struct hf_option *hf_option(enum hf_option_id id)

@@ -79,6 +79,8 @@ enum hf_option_id {
     HF_OPT_UNTIL,
     HF_OPT_GRACE,
     HF_OPT_ALARMS,
+    HF_OPT_JUNIT,
+    HF_OPT_HTML,
     HF_OPT_COUNT
 };
 

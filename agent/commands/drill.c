@@ -4,6 +4,7 @@
 #include "agent/cli/names.h"
 #include "agent/commands/run.h"
 #include "base/clock.h"
+#include "base/file.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -191,15 +192,55 @@ static enum hf_status conclude(const struct hf_drill_report *report, struct hf_e
                         worst->error.text);
 }
 
+typedef enum hf_status render_fn(const struct hf_drill_report *report, struct hf_buf *out,
+                                 struct hf_error *err);
+
+static enum hf_status write_file(struct hf_session *session, enum hf_option_id option,
+                                 render_fn *render, const struct hf_drill_report *report,
+                                 struct hf_error *err)
+{
+    const char *path = hf_args_value(session->args, option);
+    HF_AUTO(hf_buf) page = HF_BUF_INIT;
+
+    if (!path)
+        return HF_OK;
+    HF_TRY(render(report, &page, err));
+    return hf_file_replace(path, page.data, page.len, 0644, err);
+}
+
+static enum hf_status write_files(struct hf_session *session, const struct hf_drill_report *report,
+                                  struct hf_error *err)
+{
+    HF_TRY(write_file(session, HF_OPT_JUNIT, hf_drill_report_junit, report, err));
+    return write_file(session, HF_OPT_HTML, hf_drill_report_html, report, err);
+}
+
+static enum hf_status drill_all(struct hf_session *session, const struct plan *plan,
+                                struct hf_drill_report *report, struct hf_error *err)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        HF_TRY(drill_one(session, &plan->tasks[i], report, err));
+    return conclude(report, err);
+}
+
+/* Files are written whatever came out, above all of what failed. When they cannot be, that is what
+ * the command ends with only where there is nothing worse. */
 enum hf_status hf_run_drill(struct hf_session *session, struct hf_error *err)
 {
     HF_AUTO(hf_drill_report) report = {.count = 0};
     __attribute__((cleanup(plan_auto))) struct plan plan = {.count = 0};
+    struct hf_error why = HF_ERROR_INIT;
+    enum hf_status status;
 
     HF_TRY(make_plan(session, &plan, err));
     report.start = hf_clock_now();
-    for (size_t i = 0; i < plan.count; i++)
-        HF_TRY(drill_one(session, &plan.tasks[i], &report, err));
+    status = drill_all(session, &plan, &report, err);
     report.end = hf_clock_now();
-    return conclude(&report, err);
+    if (write_files(session, &report, &why) == HF_OK)
+        return status;
+    if (status != HF_OK)
+        hf_output_warning(session->output, "%s", why.text);
+    else
+        *err = why;
+    return err->status;
 }

@@ -12,6 +12,7 @@
 #define HF_AGENT_DRILL_REPORT_H
 
 #include "agent/terminal/output.h"
+#include "base/buffer.h"
 #include "base/error.h"
 
 #include <jansson.h>
@@ -142,5 +143,11 @@ json_t *hf_drill_source_json(const struct hf_drill_source *source);
 /* A paragraph for a person; more of what is proven only with --verbose, of what is not always all.
  */
 void hf_drill_source_text(const struct hf_drill_source *source, struct hf_output *output);
+/* Whole documents, appended: JUnit XML for CI (docs/drills.md says what becomes what), and a page
+ * for a browser that needs nothing beside it. */
+enum hf_status hf_drill_report_junit(const struct hf_drill_report *report, struct hf_buf *out,
+                                     struct hf_error *err) HF_WARN_UNUSED;
+enum hf_status hf_drill_report_html(const struct hf_drill_report *report, struct hf_buf *out,
+                                    struct hf_error *err) HF_WARN_UNUSED;
 
 #endif

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import xml.etree.ElementTree
 from pathlib import Path
 
 import harness
@@ -318,6 +319,57 @@ class BadEnvironment:
                          {k: r["verdict"] for k, r in reports.items()})
 
 
+class Files:
+    def reported(self, *arguments, **options):
+        """The suites of the JUnit file, by name, and the page."""
+        junit, page = self.folder / "drill.xml", self.folder / "drill.html"
+        self.drill(*arguments, "--junit", junit, "--html", page, **options)
+        suites = {s.get("name"): s for s in xml.etree.ElementTree.parse(junit).getroot()}
+        return suites, page.read_text()
+
+    @staticmethod
+    def outcomes(suite):
+        """What became of each test: None where it passed."""
+        return {t.get("name"): t[0].tag if len(t) else None for t in suite.iter("testcase")}
+
+    def test_files_of_what_is_proven(self):
+        self.configure("""
+      rto: 10m
+      assert: [{sql: "select count(*) > 0 from links", source: app}]
+""", "app, files")
+        self.save("nightly")
+        suites, page = self.reported("nightly")
+        self.assertEqual({"restore": None, "compare": None, "sql: select count(*) > 0 from links": None,
+                          "recovery time": None}, self.outcomes(suites["drill of app"]))
+        self.assertEqual({"0"}, {s.get(n) for s in suites.values() for n in ("failures", "errors", "skipped")})
+        self.assertIn("These backups restore.", page)
+        self.assertNotIn("http", page)
+
+    def test_files_of_an_assertion_that_does_not_hold(self):
+        self.configure("""
+      assert: [{sql: "select '<b>&' is null"}]
+""", "app")
+        self.save("app")
+        suites, page = self.reported("nightly", expect=DAMAGED)
+        self.assertEqual({"restore": None, "compare": None, "sql: select '<b>&' is null": "failure"},
+                         self.outcomes(suites["drill of app"]))
+        self.assertIn("&lt;b&gt;&amp;", page)
+        self.assertNotIn("<b>&", page)
+
+    def test_files_of_a_bad_backup(self):
+        self.spoil_pack(lambda pack: pack.unlink())
+        suites, page = self.reported("nightly", expect=DAMAGED)
+        self.assertEqual("failure", self.outcomes(suites["drill of files"])["restore"])
+        self.assertIn("A backup does not restore.", page)
+
+    def test_files_of_a_drill_that_could_not_be_held(self):
+        self.configure(self.on_server("postgresql://postgres@127.0.0.1:1/postgres"), "app")
+        self.save("app")
+        suites, page = self.reported("nightly", expect=UNREACHABLE)
+        self.assertEqual({"restore": "error", "compare": "skipped"}, self.outcomes(suites["drill of app"]))
+        self.assertIn("says nothing about the backups", page)
+
+
 class Ended:
     SLOW = '      assert: {sql: "select pg_sleep(100) is not null"}\n'
 
@@ -415,7 +467,7 @@ class Usage:
 
 
 
-class Drills(Proven, BadBackup, BadEnvironment, Ended, Usage, Fixture):
+class Drills(Proven, BadBackup, BadEnvironment, Files, Ended, Usage, Fixture):
     """All of them, on the same servers."""
 
 

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "agent/drill/markup.h"
 #include "agent/drill/report.h"
 #include "base/clock.h"
 #include "base/text.h"
@@ -120,6 +121,40 @@ static void json_of_a_drill_has_every_part(void **state)
     hf_drill_report_done(&report);
 }
 
+static void markup_text_of_hostile_bytes_is_escaped(void **state)
+{
+    struct hf_error err = HF_ERROR_INIT;
+    HF_AUTO(hf_buf) out = HF_BUF_INIT;
+    const char *text = NULL;
+
+    (void)state;
+    assert_ok(hf_markup_text(&out, "<a href=\"x\">&\x01\x7f\xff\xc3\xa9\t", &err), &err);
+    assert_ok(hf_buf_cstr(&out, &text, &err), &err);
+    assert_string_equal(text,
+                        "&lt;a href=&quot;x&quot;&gt;&amp;\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
+                        "\xc3\xa9\t");
+}
+
+/* Every verdict but "proven" leaves a suite that is not green, even with nothing else filled in. */
+static void junit_of_a_drill_that_is_not_proven_is_not_green(void **state)
+{
+    (void)state;
+    for (enum hf_drill_verdict v = HF_DRILL_PROVEN; v <= HF_DRILL_BAD_BACKUP; v++) {
+        struct hf_error err = HF_ERROR_INIT;
+        HF_AUTO(hf_buf) out = HF_BUF_INIT;
+        struct hf_drill_report report;
+        const char *text = NULL;
+
+        hf_drill_report_init(&report);
+        (void)add(&report, "app", v);
+        assert_ok(hf_drill_report_junit(&report, &out, &err), &err);
+        assert_ok(hf_buf_cstr(&out, &text, &err), &err);
+        assert_int_equal(strstr(text, "failures=\"0\" errors=\"0\"") != NULL, v == HF_DRILL_PROVEN);
+        assert_ok(hf_drill_report_html(&report, &out, &err), &err);
+        hf_drill_report_done(&report);
+    }
+}
+
 static void text_of_a_drill_tells_a_person_why(void **state)
 {
     struct hf_error err = HF_ERROR_INIT;
@@ -160,6 +195,8 @@ int main(void)
         cmocka_unit_test(exit_code_of_verdict_is_never_confused),
         cmocka_unit_test(limit_missed_needs_a_limit_and_a_measure),
         cmocka_unit_test(json_of_a_drill_has_every_part),
+        cmocka_unit_test(markup_text_of_hostile_bytes_is_escaped),
+        cmocka_unit_test(junit_of_a_drill_that_is_not_proven_is_not_green),
         cmocka_unit_test(text_of_a_drill_tells_a_person_why),
     };
 
