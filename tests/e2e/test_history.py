@@ -84,7 +84,7 @@ class History(TestCase):
         self.assertEqual(["backup"], [r["command"] for r in self.history("away")])
         self.assertEqual(2, len(self.history("files", "--since", "1h")))
         self.assertEqual(1, len(self.history("--limit", "1")))
-        for path in self.state.iterdir():
+        for path in (p for p in self.state.rglob("*") if p.is_file()):
             self.assertNotIn(SECRET.encode(), path.read_bytes(), path)
 
     def test_usage_errors_are_no_runs(self):
@@ -162,7 +162,7 @@ class History(TestCase):
                 else:
                     state = "/proc/nowhere"
                 result = self.do("backup", "nightly", env={"HOLDFAST_STATE": state}, says=warned)
-                self.assertEqual(1, result.err.count("warning"), result.err)
+                self.assertEqual(1, result.err.count(warned), result.err)
                 self.assertIn("files: snapshot", result.out)
 
     def test_full_state_never_stops_a_backup(self):
