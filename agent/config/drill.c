@@ -40,6 +40,9 @@ static enum hf_status read_server(const struct hf_fields_file *file, const struc
 
 static const struct hf_field postgres_fields[] = {
     {.key = "server", .type = HF_FIELD_OTHER, .read = read_server},
+    SCRATCH(image, TEXT),
+    SCRATCH(docker_socket, PATH),
+    SCRATCH(network, TEXT),
     SCRATCH(bin_dir, PATH),
     SCRATCH(user, TEXT),
     SCRATCH(folder, PATH),
@@ -69,7 +72,11 @@ static enum hf_status read_postgres(const struct hf_fields_file *file, const str
 {
     struct hf_config_drill *drill = out;
 
-    return read_place(file, value, postgres_fields, "postgres", where, &drill->postgres, err);
+    HF_TRY(read_place(file, value, postgres_fields, "postgres", where, &drill->postgres, err));
+    if (drill->postgres.image && drill->postgres.server)
+        return hf_fields_error(file, value, err,
+                               "\"postgres\" %s takes \"image\" or \"server\", not both", where);
+    return HF_OK;
 }
 
 static enum hf_status read_redis(const struct hf_fields_file *file, const struct hf_yaml *value,
@@ -329,6 +336,9 @@ static void scratch_done(struct hf_config_scratch *scratch)
         hf_config_source_done(scratch->server);
     free(scratch->server);
     free(scratch->bin_dir);
+    free(scratch->image);
+    free(scratch->docker_socket);
+    free(scratch->network);
     free(scratch->program);
     free(scratch->user);
     free(scratch->folder);

@@ -6,9 +6,6 @@
  * something that only a living drill holds (a lock), so that the next drill finds and removes what
  * one left that was killed. A driver never touches what it did not make.
  *
- * A container of Docker is not among them yet: such a driver makes one with a label in place of the
- * lock's name, and fills target with its address.
- *
  * Errors of open say what is wrong with the environment; they never speak of the backup. Main
  * thread only.
  */
@@ -56,6 +53,7 @@ struct hf_scratch {
 
 extern const struct hf_scratch_driver hf_scratch_server;   /* a new database on a given server */
 extern const struct hf_scratch_driver hf_scratch_postgres; /* an own temporary PostgreSQL */
+extern const struct hf_scratch_driver hf_scratch_docker;   /* PostgreSQL in a container */
 extern const struct hf_scratch_driver hf_scratch_redis;    /* an own temporary Redis or Valkey */
 extern const struct hf_scratch_driver hf_scratch_folder;   /* a temporary directory */
 

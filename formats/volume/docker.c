@@ -139,6 +139,33 @@ enum hf_status hf_docker_volume_users(struct hf_docker *docker, const char *name
     return hf_docker_parse_containers(docker->answer.data, docker->answer.len, out, err);
 }
 
+enum hf_status hf_docker_labelled(struct hf_docker *docker, const char *label,
+                                  struct hf_strings *out, struct hf_error *err)
+{
+    HF_AUTO_JSON filters = NULL;
+    HF_AUTO(hf_buf) text = HF_BUF_INIT;
+    HF_AUTO(hf_buf) path = HF_BUF_INIT;
+    struct call call = {.method = "GET"};
+    const char *filter;
+    HF_TRY(hf_json_pack(&filters, err, "{s:[s]}", "label", label));
+    HF_TRY(hf_json_dump(filters, &text, err));
+    HF_TRY(hf_buf_cstr(&text, &filter, err));
+    HF_TRY(make_path(&path, "/containers/json?all=1&filters=", filter, "", &call.path, err));
+    HF_TRY(perform(docker, &call, err));
+    return hf_docker_parse_containers(docker->answer.data, docker->answer.len, out, err);
+}
+
+enum hf_status hf_docker_inspect(struct hf_docker *docker, const char *container, json_t **out,
+                                 struct hf_error *err)
+{
+    HF_AUTO(hf_buf) path = HF_BUF_INIT;
+    struct call call = {.method = "GET"};
+    HF_TRY(make_path(&path, "/containers/", container, "/json", &call.path, err));
+    HF_TRY(perform(docker, &call, err));
+    return hf_json_parse_object(docker->answer.data, docker->answer.len, ANSWER_MAX, "docker", out,
+                                err);
+}
+
 enum hf_status hf_docker_container(struct hf_docker *docker, const char *name,
                                    struct hf_docker_container *out, struct hf_error *err)
 {
@@ -202,6 +229,16 @@ enum hf_status hf_docker_image(struct hf_docker *docker, const char *container, 
 static enum hf_status take_output(void *ctx, const void *data, size_t len, struct hf_error *err)
 {
     return hf_docker_frames_feed(ctx, data, len, err);
+}
+
+enum hf_status hf_docker_logs(struct hf_docker *docker, const char *container,
+                              struct hf_docker_frames *frames, struct hf_error *err)
+{
+    HF_AUTO(hf_buf) path = HF_BUF_INIT;
+    struct call call = {.method = "GET", .sink = take_output, .sink_ctx = frames};
+    HF_TRY(make_path(&path, "/containers/", container, "/logs?stdout=1&stderr=1&tail=5", &call.path,
+                     err));
+    return perform(docker, &call, err);
 }
 
 static enum hf_status exec_create(struct hf_docker *docker, const char *container,

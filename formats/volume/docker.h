@@ -45,6 +45,12 @@ struct hf_docker_container {
     bool running;
     bool paused;
 };
+/* Appends the ids of all containers, running or not, with a label, "KEY=VALUE". */
+enum hf_status hf_docker_labelled(struct hf_docker *docker, const char *label,
+                                  struct hf_strings *out, struct hf_error *err) HF_WARN_UNUSED;
+/* All that the engine knows of a container, unchecked. HF_NOT_FOUND. */
+enum hf_status hf_docker_inspect(struct hf_docker *docker, const char *container, json_t **out,
+                                 struct hf_error *err) HF_WARN_UNUSED;
 /* By name or id. HF_NOT_FOUND. */
 enum hf_status hf_docker_container(struct hf_docker *docker, const char *name,
                                    struct hf_docker_container *out,
@@ -99,5 +105,8 @@ enum hf_status hf_docker_frames_feed(struct hf_docker_frames *frames, const void
                                      struct hf_error *err) HF_WARN_UNUSED;
 /* Makes a text of what was kept: no control characters, NUL-ended, borrowed. */
 const char *hf_docker_frames_text(struct hf_docker_frames *frames);
+/* The last lines that a container wrote; frames starts with zeroes. */
+enum hf_status hf_docker_logs(struct hf_docker *docker, const char *container,
+                              struct hf_docker_frames *frames, struct hf_error *err) HF_WARN_UNUSED;
 
 #endif
