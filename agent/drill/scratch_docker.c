@@ -125,7 +125,7 @@ static json_t *host_config(const struct state *state)
 static enum hf_status make_container(struct state *state, struct hf_error *err)
 {
     HF_AUTO_JSON container = NULL;
-    char password[sizeof "POSTGRES_PASSWORD=" + 2 * PASSWORD];
+    char password[sizeof "POSTGRES_PASSWORD=" + sizeof state->password];
     char port[32];
     enum hf_status status;
 
