@@ -42,10 +42,11 @@ class CommandLine(TestCase):
         self.hf("backup", repo=False)
         self.hf("backup", "nightly", repo=False)
         self.hf("backup", "app", repo=False)
-        events = self.hf("list", "--json", repo=False).events
+        events = [e for e in self.hf("list", "--json", repo=False).events if e["event"] == "snapshot"]
         self.assertEqual({"app": 3, "two": 2}, {
             name: len([e for e in events if e["source"] == name]) for name in ("app", "two")})
-        self.assertEqual(3, self.hf("list", "app", repo=False).out.count("app"))
+        # One a snapshot, and one that says when the source was last proven.
+        self.assertEqual(4, self.hf("list", "app", repo=False).out.count("app"))
         self.hf("restore", "two@latest", "--to", "two_back", repo=False)
         self.addCleanup(self.server.drop, "two_back")
         self.hf("list", "two", repo=False, says="proven")

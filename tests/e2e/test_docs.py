@@ -11,7 +11,8 @@ WHOLE = re.compile(r"^```yaml\n((?:repositories|sources|jobs):\n.*?)^```", re.M 
 # What a page that shows only jobs leaves out.
 REST = {"repositories": "{local: {path: /r}, offsite: {path: /o}}",
         "sources": "{app: {postgres: {database: a}}, archive: {postgres: {database: b}}, "
-                   "cache: {redis: {url: 'redis://c'}}, uploads: {volume: {path: /u}}}"}
+                   "cache: {redis: {url: 'redis://c'}}, uploads: {volume: {path: /u}}}",
+        "notify": "{ops: {webhook: {url: 'https://hooks.example.net/x'}}}"}
 
 
 def whole(text):

@@ -9,7 +9,7 @@ import harness
 from harness import DONE, TestCase, remove_tree
 
 SEED = int(os.environ.get("HOLDFAST_SEED", "20261121"))
-KILLS = 50 if not harness.STORE else 25
+KILLS = 20 if not harness.STORE else 15
 
 
 class Killed(TestCase):
