@@ -1,6 +1,5 @@
 #include "agent/commands/backup_plan.h"
 
-#include "agent/cli/names.h"
 #include "agent/kinds/kind.h"
 
 #include <stdlib.h>
@@ -56,14 +55,9 @@ static struct hf_config_source *source_of(struct hf_config *config, const char *
 static enum hf_status unknown_name(const struct hf_config *config, const char *name,
                                    struct hf_error *err)
 {
-    HF_AUTO(hf_names) names = HF_NAMES_INIT;
     const char *near;
 
-    for (size_t i = 0; i < config->job_count; i++)
-        HF_TRY(hf_names_add(&names, config->jobs[i].name, err));
-    for (size_t i = 0; i < config->source_count; i++)
-        HF_TRY(hf_names_add(&names, config->sources[i].name, err));
-    near = hf_text_nearest(name, hf_names_list(&names));
+    HF_TRY(hf_config_nearest(config, name, &near, err));
     if (near)
         return hf_error_set(err, HF_USAGE,
                             "there is no job or source \"%.100s\"; did you mean \"%s\"?", name,

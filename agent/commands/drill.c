@@ -1,7 +1,6 @@
 /* holdfast drill */
 #include "agent/drill/run.h"
 
-#include "agent/cli/names.h"
 #include "agent/commands/run.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -79,14 +78,9 @@ static enum hf_status add_all(struct hf_session *session, bool all, struct plan 
 static enum hf_status unknown_name(const struct hf_config *config, const char *name,
                                    struct hf_error *err)
 {
-    HF_AUTO(hf_names) names = HF_NAMES_INIT;
     const char *near;
 
-    for (size_t i = 0; i < config->job_count; i++)
-        HF_TRY(hf_names_add(&names, config->jobs[i].name, err));
-    for (size_t i = 0; i < config->source_count; i++)
-        HF_TRY(hf_names_add(&names, config->sources[i].name, err));
-    near = hf_text_nearest(name, hf_names_list(&names));
+    HF_TRY(hf_config_nearest(config, name, &near, err));
     return hf_error_set(err, HF_USAGE,
                         "there is no job or source \"%.100s\"%s%s%s; a snapshot is named as "
                         "SOURCE@latest, SOURCE@TIME or by its id",

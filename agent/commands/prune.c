@@ -1,5 +1,4 @@
 /* holdfast prune */
-#include "agent/cli/names.h"
 #include "agent/commands/prune_packs.h"
 #include "agent/commands/run.h"
 #include "agent/config/keep.h"
@@ -40,16 +39,11 @@ static enum hf_status add_once(struct hf_strings *list, const char *text, struct
 static enum hf_status check_name(const struct hf_config *config, const struct plan *plan,
                                  const char *name, struct hf_error *err)
 {
-    HF_AUTO(hf_names) names = HF_NAMES_INIT;
     const char *near;
 
     if (hf_config_source(config, name))
         return HF_OK;
-    for (size_t i = 0; i < config->job_count; i++)
-        HF_TRY(hf_names_add(&names, config->jobs[i].name, err));
-    for (size_t i = 0; i < config->source_count; i++)
-        HF_TRY(hf_names_add(&names, config->sources[i].name, err));
-    near = hf_text_nearest(name, hf_names_list(&names));
+    HF_TRY(hf_config_nearest(config, name, &near, err));
     if (near)
         return hf_error_set(err, HF_USAGE,
                             "there is no job or source \"%.100s\"; did you mean \"%s\"?", name,

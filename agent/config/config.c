@@ -1,5 +1,6 @@
 #include "agent/config/config.h"
 
+#include "agent/cli/names.h"
 #include "agent/config/fields.h"
 #include "agent/config/s3.h"
 #include "agent/kinds/kind.h"
@@ -355,5 +356,18 @@ enum hf_status hf_config_parse(const char *name, const char *folder, const void 
     HF_TRY(read_root(&file, hf_yaml_root(doc), config, err));
     *out = config;
     config = NULL;
+    return HF_OK;
+}
+
+enum hf_status hf_config_nearest(const struct hf_config *config, const char *name, const char **out,
+                                 struct hf_error *err)
+{
+    HF_AUTO(hf_names) names = HF_NAMES_INIT;
+
+    for (size_t i = 0; i < config->job_count; i++)
+        HF_TRY(hf_names_add(&names, config->jobs[i].name, err));
+    for (size_t i = 0; i < config->source_count; i++)
+        HF_TRY(hf_names_add(&names, config->sources[i].name, err));
+    *out = hf_text_nearest(name, hf_names_list(&names));
     return HF_OK;
 }

@@ -125,6 +125,11 @@ const struct hf_config_job *hf_config_job(const struct hf_config *config, const 
  * not agree. */
 const char *hf_config_home(const struct hf_config *config, const char *source);
 
+/* The job or source whose name somebody who wrote this may have meant; NULL when none is near.
+ * Borrowed. */
+enum hf_status hf_config_nearest(const struct hf_config *config, const char *name, const char **out,
+                                 struct hf_error *err) HF_WARN_UNUSED;
+
 void hf_config_source_done(struct hf_config_source *source);
 
 #endif
