@@ -38,7 +38,7 @@ void hf_keep_format(char text[HF_KEEP_TEXT], const struct hf_keep *keep)
     for (int rule = 0; rule < HF_KEEP_RULES; rule++)
         if (keep->count[rule] > 0)
             len += (size_t)snprintf(text + len, HF_KEEP_TEXT - len, "%s%s %u", len ? ", " : "",
-                                    hf_keep_rule_name(rule), keep->count[rule]);
+                                    hf_keep_rule_name((enum hf_keep_rule)rule), keep->count[rule]);
     if (keep->within > 0)
         (void)snprintf(text + len, HF_KEEP_TEXT - len, "%swithin %" PRId64 " %s", len ? ", " : "",
                        hours % 24 ? hours : hours / 24, hours % 24 ? "h" : "d");

@@ -262,7 +262,7 @@ static enum hf_status apply_policy(struct judging *j, const struct view *view,
 {
     HF_TRY(pick_last(j, view, policy, err));
     for (int rule = HF_KEEP_HOURLY; rule < HF_KEEP_RULES; rule++)
-        HF_TRY(pick_periods(j, view, policy, rule, err));
+        HF_TRY(pick_periods(j, view, policy, (enum hf_keep_rule)rule, err));
     return policy->keep->within > 0 ? pick_within(j, view, policy, err) : HF_OK;
 }
 

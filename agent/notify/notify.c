@@ -108,10 +108,10 @@ void hf_notify_send(const struct hf_config *config, struct hf_output *output, co
         any = any || wanted(config, job, &config->notify.items[i], on);
     if (!any)
         return;
-    if (!body || finish_body(body, on, title, &text, &why) != HF_OK ||
+    if (!owned || finish_body(owned, on, title, &text, &why) != HF_OK ||
         hf_buf_cstr(&text, &line, &why) != HF_OK) {
         hf_output_warning(output, "no notification was sent: %s",
-                          body ? why.text : "out of memory");
+                          owned ? why.text : "out of memory");
         return;
     }
     for (size_t i = 0; i < config->notify.count; i++)
