@@ -1,4 +1,5 @@
 /* What a helper container may say: no sink and no feed, so only the form of it counts. */
+#include "base/json.h"
 #include "base/stream.h"
 #include "formats/volume/docker.h"
 #include "formats/volume/helper/serve.h"
@@ -71,8 +72,7 @@ static enum hf_status take(void *ctx, const void *data, size_t len, struct hf_er
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct hf_error err = HF_ERROR_INIT;
-    HF_AUTO_PTR(hf_vol_serve) serve = NULL;
-    json_t *start = json_object();
+    HF_AUTO_JSON start = json_object();
     const struct hf_sink sink = {.ctx = start, /* any pointer will do */
                                  .open = sink_open,
                                  .write = sink_write,
@@ -81,16 +81,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                  .cut = sink_cut,
                                  .base = sink_base};
     const struct hf_vol_serve_options options = {.sink = &sink, .send = drop, .start = start};
+    HF_AUTO_PTR(hf_vol_serve) serve = NULL; /* goes before what it borrows */
     const json_t *result;
-    if (size == 0 || hf_vol_serve_new(&options, &serve, &err) != HF_OK) {
-        json_decref(start);
+    if (size == 0 || hf_vol_serve_new(&options, &serve, &err) != HF_OK)
         return 0;
-    }
     struct hf_docker_frames frames = {.take = take, .take_ctx = serve};
     enum hf_status status = data[0] & 1 ? hf_docker_frames_feed(&frames, data + 1, size - 1, &err)
                                         : hf_vol_serve_feed(serve, data + 1, size - 1, &err);
     if (status == HF_OK && hf_vol_serve_ended(serve))
         (void)!hf_vol_serve_result(serve, &result, &err);
-    json_decref(start);
     return 0;
 }
