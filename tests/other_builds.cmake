@@ -42,7 +42,7 @@ foreach(name ${threaded})
 endforeach()
 
 # Each fuzz target for a few seconds, from its seeds; what it finds is kept and printed.
-set(HF_FUZZ_SECONDS 5 CACHE STRING "How long each fuzz target runs")
+set(HF_FUZZ_SECONDS 3 CACHE STRING "How long each fuzz target runs")
 file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/fuzz_*.c)
 if(sources)
   hf_other_build(fuzzers TIMEOUT 300 TARGETS fuzzers
