@@ -152,7 +152,7 @@ static enum hf_status read_all(const void *data, size_t len, struct hf_zone *zon
                                struct hf_error *err)
 {
     struct reader r = {.at = data, .end = (const unsigned char *)data + len, .time_bytes = 4};
-    struct counts counts;
+    struct counts counts = {.time = 0};
     char version = 0;
 
     HF_TRY(read_header(&r, &version, &counts, err));
