@@ -65,6 +65,19 @@ class Objects(VolumeInBucket):
         self.assertEqual(1, found.said.count("does not say that it encrypted"), "once")
         self.say("doctor", "--repository", "r", expect=None, says="does not say that it encrypts them")
 
+    def test_prune_counts_what_is_locked(self):
+        """Packs that nothing needs are not deletable yet where they are locked, which is no failure."""
+        self.client.bucket = self.settings["locked_bucket"]
+        self.configure(lock="{mode: governance, days: 1}")
+        self.init_here()
+        self.say("backup", "vol")
+        for file in self.volume.iterdir():
+            file.write_bytes(os.urandom(200_000))
+        self.say("backup", "vol")
+        self.say("prune", "vol", "--keep", "last=1", "--grace", "0")
+        self.say("prune", "vol", "--keep", "last=1", "--grace", "0", says="locked in the store")
+        self.say("check", "--read-data", "--repository", "r")
+
     def test_what_the_server_does_not_have(self):
         self.configure()
         self.init_here()
