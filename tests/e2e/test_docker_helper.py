@@ -18,9 +18,9 @@ class Helper(Engine):
     def setUp(self):
         super().setUp()
         (self.folder / "c.json").write_text(json.dumps({
-            "repositories": {"r": {"path": "/work/repo", "identity_file": "/identity"}},
+            "repositories": {"r": {"path": "/mine/repo", "identity_file": "/identity"}},
             "sources": {"vol": {"volume": {"docker": "data", "docker_socket": "/engine.sock",
-                                           "state_dir": "/work/state"}}}}))
+                                           "state_dir": "/mine/state"}}}}))
         self.agents = 0
 
     def agent_command(self, *arguments):
@@ -28,8 +28,8 @@ class Helper(Engine):
         self.agents += 1
         return ["docker", "--host", f"unix://{self.socket}", "run", "--rm", "--network", "none",
                 "--name", f"agent{self.agents}", "--hostname", "agent", "-v", f"{self.socket}:/engine.sock",
-                "-v", f"{self.folder}:/work", "-v", f"{self.base / 'identity'}:/identity:ro",
-                "holdfast", "holdfast", *arguments, "--config", "/work/c.json"]
+                "-v", f"{self.folder}:/mine", "-v", f"{self.base / 'identity'}:/identity:ro",
+                "holdfast", "holdfast", *arguments, "--config", "/mine/c.json"]
 
     def agent(self, *arguments, expect=0, says=()):
         result = run(self.agent_command(*arguments), check=False, timeout=300)
