@@ -60,12 +60,15 @@ class RedisServer:
             return client(*command)
 
     def save(self):
-        """Its keys to its disk. A process that sent a dump may not have been reaped yet: once more, then."""
+        """Its keys to its disk. A process that sent a dump may not have been reaped yet."""
+        self.ask_until_not("in progress", "SAVE")
+
+    def ask_until_not(self, refusal, *command):
         while True:
             try:
-                return self.ask("SAVE")
+                return self.ask(*command)
             except redis_zoo.Error as error:
-                if "in progress" not in str(error):
+                if refusal not in str(error):
                     raise
 
     def load(self, rdb):
@@ -73,8 +76,7 @@ class RedisServer:
         self.stop()
         shutil.copy(rdb, self.folder / "data/dump.rdb")
         self.start()
-        while self.ask("PING") != "PONG":
-            pass
+        self.ask_until_not("LOADING", "PING")
 
 
 class TestCase(harness.TestCase):

@@ -63,15 +63,25 @@ await_port() { # DIR NAME PORT SECONDS
 }
 listens_or_ended() { listens "$3" || ended "$1" "$2"; }
 
-# The first of COUNT neighbouring ports that nobody uses, below those the kernel gives out.
-free_ports() { # COUNT
-    local first port
-    while first=$((10000 + RANDOM % 9000)); do
-        for ((port = first; port < first + $1; port++)); do
-            ! listens "$port" || continue 2
-        done
-        echo "$first"
-        return
+# Sets port to the first of 20 neighbours that nobody uses, below those the kernel gives out; with
+# PORT, to that where it is still free. They are this server's for as long as one of its processes
+# lives: each inherits the lock. Without it servers that start side by side find the same port free.
+reserve_ports() { # [PORT]
+    local folder=/tmp/holdfast-ports-$UID lock
+    mkdir -p -m 700 "$folder"
+    for port in ${1:-} $(seq 10000 20 18980 | shuf); do
+        exec {lock}>"$folder/$port"
+        if flock -n "$lock" && unused "$port"; then
+            return
+        fi
+        exec {lock}>&-
+    done
+    die "no port is free"
+}
+unused() { # PORT
+    local each
+    for ((each = $1; each < $1 + 20; each++)); do
+        ! listens "$each" || return 1
     done
 }
 
