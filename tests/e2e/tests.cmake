@@ -33,8 +33,9 @@ foreach(source ${sources})
   set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED redis_servers)
 endforeach()
 set_tests_properties(e2e-failpoints PROPERTIES FIXTURES_REQUIRED "servers;release")
-# A day of the agent's time is as long as the optimised program takes for it.
-set_tests_properties(e2e-agent_day PROPERTIES FIXTURES_REQUIRED "servers;redis_servers;release")
+# A day of the agent's time is as long as the optimised program takes for it: the longest test, so that
+# it does not begin when the others are through.
+set_tests_properties(e2e-agent_day PROPERTIES FIXTURES_REQUIRED "servers;redis_servers;release" COST 100)
 
 # The conformance tests of stores, on the S3 servers.
 add_executable(store_conforms ${CMAKE_CURRENT_SOURCE_DIR}/e2e/store_conforms.c)
