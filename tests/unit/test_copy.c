@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "tests/support/check.h"
+#include "tests/support/copy_fixture.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/snapshot_fixture.h"
 
@@ -79,31 +80,6 @@ static int teardown(void **state)
     return 0;
 }
 
-static enum hf_status copy_some(struct hf_repo *from, struct hf_repo *to,
-                                const struct hf_strings *snapshots,
-                                const struct hf_strings *sources, struct hf_copy_report *report,
-                                struct hf_error *err)
-{
-    HF_AUTO_PTR(hf_cancel) cancel = NULL;
-    assert_ok(hf_cancel_new(&cancel, err), err);
-    const struct hf_copy_options options = {
-        .snapshots = snapshots, .sources = sources, .threads = 2, .cancel = cancel};
-    return hf_copy(from, to, &options, report, err);
-}
-
-static enum hf_status copy_all(struct hf_repo *from, struct hf_repo *to,
-                               struct hf_copy_report *report, struct hf_error *err)
-{
-    return copy_some(from, to, NULL, NULL, report, err);
-}
-
-static void copy_ok(struct hf_repo *from, struct hf_repo *to, struct hf_copy_report *report)
-{
-    struct hf_error err = HF_ERROR_INIT;
-    assert_ok(copy_all(from, to, report, &err), &err);
-    assert_int_equal(json_array_size(report->failed), 0);
-}
-
 /* All three snapshots, read whole. */
 static void expect_all(struct hf_repo *repo)
 {
@@ -142,7 +118,7 @@ static void copy_makes_what_reads_the_same(void **state)
     HF_AUTO(hf_strings) copied = HF_STRINGS_INIT;
     (void)state;
     fixture_replica(&origin, &to);
-    copy_ok(origin.repo, to.repo, &report);
+    fixture_copy_ok(origin.repo, to.repo, &report);
     assert_int_equal(json_array_size(report.copied), 3);
     assert_string_equal(json_string_value(json_array_get(report.copied, 0)), ids[2]);
     fixture_keys(origin.store, "packs/", &packs);
@@ -163,10 +139,10 @@ static void copy_again_does_nothing(void **state)
     struct hf_copy_report report;
     (void)state;
     fixture_replica(&origin, &to);
-    copy_ok(origin.repo, to.repo, &report);
+    fixture_copy_ok(origin.repo, to.repo, &report);
     hf_copy_report_free(&report);
     unsigned before = hf_memory_store_operations(to.store);
-    copy_ok(origin.repo, to.repo, &report);
+    fixture_copy_ok(origin.repo, to.repo, &report);
     assert_int_equal(json_array_size(report.copied), 0);
     assert_int_equal(report.present, 3);
     assert_int_equal(report.packs, 0);
@@ -190,7 +166,7 @@ static void copy_with_writer_keys_is_enough(void **state)
     assert_ok(hf_secret_new("only writes", 11, &passphrase, &err), &err);
     assert_ok(fixture_reopen(to.store, passphrase, &there, &err), &err);
     assert_int_equal(hf_repo_role(there), HF_ROLE_WRITER);
-    copy_ok(writer, there, &report);
+    fixture_copy_ok(writer, there, &report);
     hf_copy_report_free(&report);
     expect_all(to.repo);
     fixture_drop(&to);
@@ -207,14 +183,14 @@ static void copy_of_one_snapshot_takes_its_packs_only(void **state)
     (void)state;
     fixture_replica(&origin, &to);
     assert_ok(hf_strings_add(&wanted, ids[0], &err), &err);
-    assert_ok(copy_some(origin.repo, to.repo, &wanted, NULL, &report, &err), &err);
+    assert_ok(fixture_copy_some(origin.repo, to.repo, &wanted, NULL, &report, &err), &err);
     assert_int_equal(json_array_size(report.copied), 1);
     hf_copy_report_free(&report);
     assert_int_equal(hf_store_stat(to.store, second_pack, &stat, &err), HF_NOT_FOUND);
     assert_int_equal(hf_memory_store_count(to.store, "snapshots/"), 1);
     assert_ok(fixture_read_all(to.repo, ids[0], first, 2, &err), &err);
     /* The others need less now. */
-    copy_ok(origin.repo, to.repo, &report);
+    fixture_copy_ok(origin.repo, to.repo, &report);
     assert_int_equal(json_array_size(report.copied), 2);
     assert_int_equal(report.present, 1);
     hf_copy_report_free(&report);
@@ -231,7 +207,7 @@ static void copy_of_one_source_leaves_others(void **state)
     (void)state;
     fixture_replica(&origin, &to);
     assert_ok(hf_strings_add(&sources, "other", &err), &err);
-    assert_ok(copy_some(origin.repo, to.repo, NULL, &sources, &report, &err), &err);
+    assert_ok(fixture_copy_some(origin.repo, to.repo, NULL, &sources, &report, &err), &err);
     assert_int_equal(json_array_size(report.copied), 1);
     assert_true(has(report.copied, ids[2]));
     hf_copy_report_free(&report);
@@ -247,7 +223,8 @@ static void copy_of_an_unknown_snapshot_is_refused(void **state)
     (void)state;
     fixture_replica(&origin, &to);
     assert_ok(hf_strings_add(&wanted, "00112233445566778899aabbccddeeff", &err), &err);
-    assert_fails(copy_some(origin.repo, to.repo, &wanted, NULL, &report, &err), HF_NOT_FOUND, &err);
+    assert_fails(fixture_copy_some(origin.repo, to.repo, &wanted, NULL, &report, &err),
+                 HF_NOT_FOUND, &err);
     hf_copy_report_free(&report);
     fixture_drop(&to);
 }
@@ -260,7 +237,7 @@ static void copy_between_two_repositories_is_refused(void **state)
     (void)state;
     fixture_open(&other);
     size_t before = hf_memory_store_count(other.store, "");
-    assert_fails(copy_all(origin.repo, other.repo, &report, &err), HF_USAGE, &err);
+    assert_fails(fixture_copy_all(origin.repo, other.repo, &report, &err), HF_USAGE, &err);
     assert_contains(err.text, "--replica-of");
     hf_copy_report_free(&report);
     assert_int_equal(hf_memory_store_count(other.store, ""), before);
@@ -277,12 +254,12 @@ static void copy_waits_for_nobody_who_has_it_alone(void **state)
     (void)state;
     fixture_replica(&origin, &to);
     assert_ok(hf_lease_take(to.repo, &options, &lease, &err), &err);
-    assert_fails(copy_all(origin.repo, to.repo, &report, &err), HF_BUSY, &err);
+    assert_fails(fixture_copy_all(origin.repo, to.repo, &report, &err), HF_BUSY, &err);
     hf_copy_report_free(&report);
     hf_lease_release(lease);
     lease = NULL;
     assert_ok(hf_lease_take(origin.repo, &options, &lease, &err), &err);
-    assert_fails(copy_all(origin.repo, to.repo, &report, &err), HF_BUSY, &err);
+    assert_fails(fixture_copy_all(origin.repo, to.repo, &report, &err), HF_BUSY, &err);
     hf_copy_report_free(&report);
     fixture_drop(&to);
 }
@@ -297,7 +274,7 @@ static void copy_into_a_repository_with_packs_of_its_own(void **state)
     (void)state;
     fixture_replica(&origin, &to);
     fixture_backup(&to, "app", first, 2, id);
-    copy_ok(origin.repo, to.repo, &report);
+    fixture_copy_ok(origin.repo, to.repo, &report);
     assert_int_equal(json_array_size(report.copied), 3);
     assert_in_range(report.bytes, 1, 3 * MIB); /* the second's own stream, lists */
     hf_copy_report_free(&report);
@@ -317,7 +294,7 @@ static void copy_from_where_a_pack_is_bad(bool missing)
         assert_ok(hf_store_delete(from.store, second_pack, &err), &err);
     else
         fixture_flip(from.store, second_pack, 1000, 4);
-    assert_fails(copy_all(from.repo, to.repo, &report, &err), HF_DAMAGED, &err);
+    assert_fails(fixture_copy_all(from.repo, to.repo, &report, &err), HF_DAMAGED, &err);
     assert_int_equal(json_array_size(report.copied), 2);
     assert_int_equal(json_array_size(report.failed), 1);
     assert_true(has(report.failed, ids[1]));
@@ -326,7 +303,7 @@ static void copy_from_where_a_pack_is_bad(bool missing)
     assert_ok(fixture_read_all(to.repo, ids[2], third, 3, &err), &err);
     expect_clean(to.repo);
     /* From a sound one, the rest. */
-    copy_ok(origin.repo, to.repo, &report);
+    fixture_copy_ok(origin.repo, to.repo, &report);
     assert_int_equal(json_array_size(report.copied), 1);
     hf_copy_report_free(&report);
     expect_all(to.repo);
@@ -352,7 +329,7 @@ static void copy_passes_over_a_damaged_manifest(void **state)
     fixture_replica(&origin, &to);
     fixture_keys(from.store, "snapshots/", &keys);
     fixture_flip(from.store, keys.items[0], 50, 1);
-    assert_fails(copy_all(from.repo, to.repo, &report, &err), HF_DAMAGED, &err);
+    assert_fails(fixture_copy_all(from.repo, to.repo, &report, &err), HF_DAMAGED, &err);
     assert_int_equal(json_array_size(report.copied), 2);
     hf_copy_report_free(&report);
     fixture_drop(&to);
@@ -371,7 +348,7 @@ static void copy_brings_back_a_lost_pack(bool known_to_index)
     HF_AUTO_PTR(hf_index) index = NULL;
     fixture_replica(&origin, &to);
     assert_ok(hf_strings_add(&wanted, ids[0], &err), &err);
-    assert_ok(copy_some(origin.repo, to.repo, &wanted, NULL, &report, &err), &err);
+    assert_ok(fixture_copy_some(origin.repo, to.repo, &wanted, NULL, &report, &err), &err);
     hf_copy_report_free(&report);
     fixture_keys(to.store, "packs/", &packs);
     for (size_t i = 0; i < packs.count; i++)
@@ -382,7 +359,7 @@ static void copy_brings_back_a_lost_pack(bool known_to_index)
         assert_fails(hf_check_repo(to.repo, &repair, &found, &err), HF_DAMAGED, &err);
         hf_check_report_free(&found);
     }
-    copy_ok(origin.repo, to.repo, &report);
+    fixture_copy_ok(origin.repo, to.repo, &report);
     hf_copy_report_free(&report);
     expect_all(to.repo);
     assert_ok(hf_index_new(&index, &err), &err);
@@ -410,13 +387,13 @@ static void copy_carries_proofs(void **state)
     fixture_copy(&origin, &from);
     fixture_replica(&from, &to);
     assert_ok(hf_snapshot_add_proof(from.repo, ids[0], HF_SNAPSHOT_CHECKED, NULL, &err), &err);
-    copy_ok(from.repo, to.repo, &report);
+    fixture_copy_ok(from.repo, to.repo, &report);
     assert_int_equal(report.proofs, 1);
     hf_copy_report_free(&report);
     /* Of snapshots that are there already, too; what a later one says as well goes. */
     expect_clean(from.repo);
     assert_ok(hf_snapshot_add_proof(from.repo, ids[1], HF_SNAPSHOT_PROVEN, NULL, &err), &err);
-    copy_ok(from.repo, to.repo, &report);
+    fixture_copy_ok(from.repo, to.repo, &report);
     assert_int_equal(report.proofs, 4);
     hf_copy_report_free(&report);
     assert_int_equal(hf_memory_store_count(to.store, "proofs/"), 4);
@@ -425,7 +402,7 @@ static void copy_carries_proofs(void **state)
     assert_int_equal(list.items[1].state, HF_SNAPSHOT_PROVEN);
     /* A check there supersedes what was copied, and the next copy leaves it at that. */
     expect_clean(to.repo);
-    copy_ok(from.repo, to.repo, &report);
+    fixture_copy_ok(from.repo, to.repo, &report);
     assert_int_equal(report.proofs, 0);
     hf_copy_report_free(&report);
     fixture_drop(&to);
@@ -443,11 +420,11 @@ static void copy_after_a_rotation_opens_with_the_new_generation(void **state)
     (void)state;
     fixture_copy(&origin, &from);
     fixture_replica(&from, &to);
-    copy_ok(from.repo, to.repo, &report);
+    fixture_copy_ok(from.repo, to.repo, &report);
     hf_copy_report_free(&report);
     assert_ok(hf_key_rotate(from.repo, &generation, &err), &err);
     fixture_backup(&from, "app", third, 3, id);
-    copy_ok(from.repo, to.repo, &report);
+    fixture_copy_ok(from.repo, to.repo, &report);
     assert_int_equal(report.keys, 1);
     hf_copy_report_free(&report);
     assert_ok(fixture_reopen(to.store, to.passphrase, &again, &err), &err);
@@ -455,130 +432,6 @@ static void copy_after_a_rotation_opens_with_the_new_generation(void **state)
     expect_clean(again);
     fixture_drop(&to);
     fixture_drop(&from);
-}
-
-/* ---- faults: of a small repository, as there are many ---- */
-
-static const struct fixture_stream small_first[] = {
-    {"data/a", HF_STREAM_ROWS, 70000, 1},
-    {"data/b", HF_STREAM_BYTES, 30000, 2},
-};
-static const struct fixture_stream small_second[] = {
-    {"data/a", HF_STREAM_ROWS, 70000, 1},
-    {"data/b", HF_STREAM_BYTES, 30000, 3},
-};
-static struct fixture small;
-static char small_ids[2][HF_SNAPSHOT_ID_TEXT];
-
-static int setup_small(void **state)
-{
-    (void)state;
-    fixture_open(&small);
-    fixture_backup(&small, "app", small_first, 2, small_ids[0]);
-    fixture_backup(&small, "app", small_second, 2, small_ids[1]);
-    return 0;
-}
-
-static int teardown_small(void **state)
-{
-    (void)state;
-    fixture_close(&small);
-    return 0;
-}
-
-static void expect_small(struct hf_repo *repo, const char *id)
-{
-    struct hf_error err = HF_ERROR_INIT;
-    const struct fixture_stream *streams =
-        strcmp(id, small_ids[0]) == 0 ? small_first : small_second;
-    assert_ok(fixture_read_all(repo, id, streams, 2, &err), &err);
-}
-
-/* Whatever failed, and whenever: what is listed is whole, and the next copy does the rest. */
-static void expect_whole_and_finish(struct fixture *from, struct fixture *to)
-{
-    struct hf_error err = HF_ERROR_INIT;
-    HF_AUTO_PTR(hf_repo) repo = NULL;
-    HF_AUTO(hf_snapshots) list = {.items = NULL};
-    struct hf_copy_report report;
-    /* A lease that could not be removed is in the way until it expires, unless it is shared. */
-    hf_memory_store_advance(to->store, (int64_t)HF_LEASE_TTL_S * 2 * HF_NS_PER_S);
-    hf_memory_store_advance(from->store, (int64_t)HF_LEASE_TTL_S * 2 * HF_NS_PER_S);
-    assert_ok(fixture_reopen(to->store, to->passphrase, &repo, &err), &err);
-    assert_ok(hf_snapshots_load(repo, NULL, NULL, &list, &err), &err);
-    assert_int_equal(list.unreadable, 0);
-    for (size_t i = 0; i < list.count; i++)
-        expect_small(repo, list.items[i].id);
-    copy_ok(from->repo, repo, &report);
-    assert_int_equal(json_array_size(report.copied) + list.count, 2);
-    hf_copy_report_free(&report);
-    expect_small(repo, small_ids[0]);
-    expect_small(repo, small_ids[1]);
-}
-
-enum which { FROM, TO };
-
-/* False when there is no n-th call. */
-static bool copy_with_fault(enum which which, unsigned n, int how)
-{
-    struct fixture from, to;
-    struct hf_copy_report report;
-    struct hf_error err = HF_ERROR_INIT;
-    fixture_copy(&small, &from);
-    fixture_replica(&small, &to);
-    struct hf_store *store = which == FROM ? from.store : to.store;
-    unsigned before = hf_memory_store_operations(store);
-    if (how == 0)
-        hf_memory_store_fail_from(store, n, HF_UNREACHABLE);
-    else
-        hf_memory_store_fail(store, n, how == 1 ? HF_FAULT_BEFORE : HF_FAULT_AFTER, HF_UNREACHABLE);
-    enum hf_status status = copy_all(from.repo, to.repo, &report, &err);
-    bool there = hf_memory_store_operations(store) - before >= n;
-    hf_memory_store_fail(store, 0, HF_FAULT_BEFORE, HF_OK);
-    hf_memory_store_fail_from(store, 0, HF_OK);
-    if (status != HF_OK)
-        assert_int_equal(status, HF_UNREACHABLE);
-    hf_copy_report_free(&report);
-    expect_whole_and_finish(&from, &to);
-    fixture_drop(&to);
-    fixture_drop(&from);
-    return there;
-}
-
-static void copy_survives_a_fault_at_every_call(void **state)
-{
-    (void)state;
-    for (int which = FROM; which <= TO; which++)
-        for (int how = 0; how < 3; how++)
-            for (unsigned n = 1; copy_with_fault((enum which)which, n, how); n++)
-                continue;
-}
-
-static void copy_goes_on_where_a_killed_one_stopped(void **state)
-{
-    struct fixture to;
-    struct hf_copy_report report;
-    struct hf_error err = HF_ERROR_INIT;
-    HF_AUTO(hf_strings) packs = HF_STRINGS_INIT;
-    (void)state;
-    fixture_keys(small.store, "packs/", &packs);
-    fixture_replica(&small, &to);
-    /* Until all packs but one are there. */
-    for (unsigned n = 1; hf_memory_store_count(to.store, "packs/") < packs.count - 1; n++) {
-        hf_memory_store_fail_from(to.store, n, HF_UNREACHABLE);
-        assert_fails(copy_all(small.repo, to.repo, &report, &err), HF_UNREACHABLE, &err);
-        hf_copy_report_free(&report);
-        hf_memory_store_fail_from(to.store, 0, HF_OK);
-        hf_memory_store_advance(to.store, (int64_t)HF_LEASE_TTL_S * 2 * HF_NS_PER_S);
-    }
-    size_t left = packs.count - hf_memory_store_count(to.store, "packs/");
-    assert_in_range(left, 0, 1);
-    copy_ok(small.repo, to.repo, &report);
-    assert_int_equal(report.packs, left);
-    hf_copy_report_free(&report);
-    expect_small(to.repo, small_ids[0]);
-    expect_small(to.repo, small_ids[1]);
-    fixture_drop(&to);
 }
 
 static void copy_that_is_interrupted_says_so(void **state)
@@ -611,11 +464,11 @@ static void copy_to_a_store_with_locks_extends_those_of_packs_there(void **state
     fixture_replica(&origin, &replica);
     hf_memory_store_lock(replica.store, 30 * day);
     assert_ok(hf_strings_add(&one, ids[0], &err), &err);
-    assert_ok(copy_some(origin.repo, replica.repo, &one, NULL, &report, &err), &err);
+    assert_ok(fixture_copy_some(origin.repo, replica.repo, &one, NULL, &report, &err), &err);
     hf_copy_report_free(&report);
     fixture_keys(replica.store, "packs/", &packs);
     hf_memory_store_advance(replica.store, 20 * day);
-    copy_ok(origin.repo, replica.repo, &report);
+    fixture_copy_ok(origin.repo, replica.repo, &report);
     hf_copy_report_free(&report);
     size_t extended = 0;
     for (size_t i = 0; i < packs.count; i++) {
@@ -648,10 +501,5 @@ int main(void)
         cmocka_unit_test(copy_after_a_rotation_opens_with_the_new_generation),
         cmocka_unit_test(copy_that_is_interrupted_says_so),
     };
-    const struct CMUnitTest faults[] = {
-        cmocka_unit_test(copy_survives_a_fault_at_every_call),
-        cmocka_unit_test(copy_goes_on_where_a_killed_one_stopped),
-    };
-    int failed = cmocka_run_group_tests(tests, setup, teardown);
-    return failed + cmocka_run_group_tests(faults, setup_small, teardown_small);
+    return cmocka_run_group_tests(tests, setup, teardown);
 }
