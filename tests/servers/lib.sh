@@ -63,13 +63,13 @@ await_port() { # DIR NAME PORT SECONDS
 }
 listens_or_ended() { listens "$3" || ended "$1" "$2"; }
 
-# Sets port to the first of 20 neighbours that nobody uses, below those the kernel gives out; with
-# PORT, to that where it is still free. They are this server's for as long as one of its processes
+# Sets port to the first of 20 neighbours that nobody uses, below those the kernel gives out: to PORT,
+# where that is still free. They are this server's for as long as one of its processes
 # lives: each inherits the lock. Without it servers that start side by side find the same port free.
-reserve_ports() { # [PORT]
+reserve_ports() { # PORT|any
     local folder=/tmp/holdfast-ports-$UID lock
     mkdir -p -m 700 "$folder"
-    for port in ${1:-} $(seq 10000 20 18980 | shuf); do
+    for port in ${1#any} $(seq 10000 20 18980 | shuf); do
         exec {lock}>"$folder/$port"
         if flock -n "$lock" && unused "$port"; then
             return
