@@ -1,14 +1,12 @@
 #include "formats/postgres/doctor.h"
 
-#include "base/json.h"
+#include "formats/finding.h"
 #include "formats/postgres/capture.h"
 #include "formats/postgres/catalog.h"
 #include "formats/postgres/databases.h"
 #include "formats/postgres/lock.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 struct doctor {
@@ -27,21 +25,6 @@ static void doctor_auto(struct doctor *doctor)
     json_decref(doctor->findings);
 }
 
-static HF_PRINTF(5, 6) enum hf_status find(struct doctor *doctor, const char *what, bool ok,
-                                           struct hf_error *err, const char *format, ...)
-{
-    char text[HF_ERROR_TEXT_MAX];
-    json_t *finding = NULL;
-    va_list args;
-
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    HF_TRY(hf_json_pack(&finding, err, "{s:s, s:b, s:s}", "what", what, "ok", ok ? 1 : 0, "text",
-                        text));
-    return json_array_append_new(doctor->findings, finding) == 0 ? HF_OK : hf_error_memory(err);
-}
-
 static enum hf_status find_server(struct doctor *doctor, struct hf_error *err)
 {
     HF_AUTO_RESULT result = NULL;
@@ -56,17 +39,19 @@ static enum hf_status find_server(struct doctor *doctor, struct hf_error *err)
                        " AS patient",
                        &result, err));
     standby = hf_pg_field_bool(result, 0, "standby");
-    HF_TRY(find(doctor, "server", hf_pg_major(pg) <= HF_PG_NEWEST_MAJOR, err,
-                "%s: PostgreSQL %s, %s%s", pg->where, hf_pg_field(result, 0, "version"),
-                standby ? "a standby" : "a primary",
-                hf_pg_major(pg) <= HF_PG_NEWEST_MAJOR ? "" : ", newer than this program knows"));
+    HF_TRY(hf_finding_add(
+        doctor->findings, "server", hf_pg_major(pg) <= HF_PG_NEWEST_MAJOR, err,
+        "%s: PostgreSQL %s, %s%s", pg->where, hf_pg_field(result, 0, "version"),
+        standby ? "a standby" : "a primary",
+        hf_pg_major(pg) <= HF_PG_NEWEST_MAJOR ? "" : ", newer than this program knows"));
     if (!standby)
         return HF_OK;
     if (hf_pg_field_bool(result, 0, "patient"))
-        return find(doctor, "standby", true, err, "replay waits for long queries");
-    return find(doctor, "standby", false, err,
-                "replay may end a long backup: set hot_standby_feedback = on, or raise "
-                "max_standby_streaming_delay, on the standby");
+        return hf_finding_add(doctor->findings, "standby", true, err,
+                              "replay waits for long queries");
+    return hf_finding_add(doctor->findings, "standby", false, err,
+                          "replay may end a long backup: set hot_standby_feedback = on, or raise "
+                          "max_standby_streaming_delay, on the standby");
 }
 
 static enum hf_status find_tool(struct doctor *doctor, enum hf_pg_program program,
@@ -78,8 +63,8 @@ static enum hf_status find_tool(struct doctor *doctor, enum hf_pg_program progra
 
     if (hf_pg_tool_find(program, doctor->config->bin_dir, hf_pg_major(doctor->pg), NULL, &tool,
                         &found) != HF_OK)
-        return find(doctor, name, false, err, "%s", found.text);
-    return find(doctor, name, true, err, "%s is %s", tool.path, tool.version);
+        return hf_finding_add(doctor->findings, name, false, err, "%s", found.text);
+    return hf_finding_add(doctor->findings, name, true, err, "%s is %s", tool.path, tool.version);
 }
 
 static enum hf_status find_tools(struct doctor *doctor, struct hf_error *err)
@@ -110,11 +95,12 @@ static enum hf_status find_locks(struct doctor *doctor, struct hf_pg *pg,
         wanted += hf_pg_wants_lock(&tables->items[i]);
     if (wanted + 1000 <= room)
         return HF_OK;
-    return find(doctor, "locks", false, err,
-                "%s: %zu tables are to be locked, and the server has room for about %" PRIu64
-                " locks: raise max_locks_per_transaction if the backup says that it is out of "
-                "shared memory",
-                pg->where, wanted, room);
+    return hf_finding_add(
+        doctor->findings, "locks", false, err,
+        "%s: %zu tables are to be locked, and the server has room for about %" PRIu64
+        " locks: raise max_locks_per_transaction if the backup says that it is out of "
+        "shared memory",
+        pg->where, wanted, room);
 }
 
 static enum hf_status look_into(struct doctor *doctor, struct hf_pg *pg, struct hf_error *err)
@@ -126,11 +112,12 @@ static enum hf_status look_into(struct doctor *doctor, struct hf_pg *pg, struct 
     HF_TRY(hf_pg_list_relations(pg, HF_PG_LIST_NAMES, &tables, err));
     HF_TRY(hf_pg_filter_apply(&doctor->filter, &tables, false, err));
     if (hf_pg_check_readable(pg, &tables, &found) != HF_OK)
-        return find(doctor, "rights", false, err, "%s", found.text);
+        return hf_finding_add(doctor->findings, "rights", false, err, "%s", found.text);
     for (size_t i = 0; i < tables.count; i++)
         taken += tables.items[i].rows && tables.items[i].kind == HF_PG_KIND_TABLE;
-    HF_TRY(find(doctor, "rights", true, err, "%s: role %s may read all %zu table%s", pg->where,
-                PQuser(pg->conn), taken, hf_text_plural(taken)));
+    HF_TRY(hf_finding_add(doctor->findings, "rights", true, err,
+                          "%s: role %s may read all %zu table%s", pg->where, PQuser(pg->conn),
+                          taken, hf_text_plural(taken)));
     return find_locks(doctor, pg, &tables, err);
 }
 
@@ -144,7 +131,7 @@ static enum hf_status find_database(struct doctor *doctor, const char *database,
     address.pooler_checked = true;
     if (hf_pg_connect(&address, NULL, &pg, &found) != HF_OK ||
         look_into(doctor, pg, &found) != HF_OK)
-        return find(doctor, "database", false, err, "%s", found.text);
+        return hf_finding_add(doctor->findings, "database", false, err, "%s", found.text);
     return HF_OK;
 }
 
@@ -153,11 +140,11 @@ static enum hf_status find_databases(struct doctor *doctor, struct hf_error *err
     struct hf_error found = HF_ERROR_INIT;
 
     if (hf_pg_databases(doctor->pg, doctor->config, NULL, &doctor->databases, &found) != HF_OK)
-        return find(doctor, "databases", false, err, "%s", found.text);
+        return hf_finding_add(doctor->findings, "databases", false, err, "%s", found.text);
     for (size_t i = 0; i < doctor->databases.count; i++)
         HF_TRY(find_database(doctor, doctor->databases.items[i], err));
     if (hf_pg_filter_check(&doctor->filter, &found) != HF_OK)
-        return find(doctor, "patterns", false, err, "%s", found.text);
+        return hf_finding_add(doctor->findings, "patterns", false, err, "%s", found.text);
     return HF_OK;
 }
 
@@ -165,9 +152,9 @@ static enum hf_status find_globals(struct doctor *doctor, struct hf_error *err)
 {
     if (!doctor->config->globals || doctor->pg->superuser)
         return HF_OK;
-    return find(doctor, "globals", false, err,
-                "role %s is no superuser: roles are backed up without their passwords",
-                PQuser(doctor->pg->conn));
+    return hf_finding_add(doctor->findings, "globals", false, err,
+                          "role %s is no superuser: roles are backed up without their passwords",
+                          PQuser(doctor->pg->conn));
 }
 
 static enum hf_status examine(struct doctor *doctor, struct hf_error *err)
@@ -181,7 +168,7 @@ static enum hf_status examine(struct doctor *doctor, struct hf_error *err)
     if (status == HF_OK)
         status = hf_pg_connect(&address, NULL, &doctor->pg, &found);
     if (status != HF_OK)
-        return find(doctor, "server", false, err, "%s", found.text);
+        return hf_finding_add(doctor->findings, "server", false, err, "%s", found.text);
     HF_TRY(find_server(doctor, err));
     HF_TRY(find_tools(doctor, err));
     HF_TRY(find_databases(doctor, err));

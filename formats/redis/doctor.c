@@ -1,30 +1,14 @@
 #include "formats/redis/doctor.h"
 
 #include "base/json.h"
+#include "formats/finding.h"
 #include "formats/redis/cluster.h"
 #include "formats/redis/server.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { NEWEST_REDIS = 8, NEWEST_VALKEY = 9 };
-
-static HF_PRINTF(5, 6) enum hf_status
-    find(json_t *findings, const char *what, bool ok, struct hf_error *err, const char *format, ...)
-{
-    char text[HF_ERROR_TEXT_MAX];
-    json_t *finding = NULL;
-    va_list args;
-
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    HF_TRY(hf_json_pack(&finding, err, "{s:s, s:b, s:s}", "what", what, "ok", ok ? 1 : 0, "text",
-                        text));
-    return json_array_append_new(findings, finding) == 0 ? HF_OK : hf_error_memory(err);
-}
 
 static enum hf_status find_version(json_t *findings, const struct hf_redis_server *server,
                                    struct hf_error *err)
@@ -32,11 +16,11 @@ static enum hf_status find_version(json_t *findings, const struct hf_redis_serve
     unsigned newest = server->valkey ? NEWEST_VALKEY : NEWEST_REDIS;
     bool known = server->version / 10000 <= newest;
 
-    return find(findings, "server", known, err, "%s: %s %u.%u.%u, a %s%s",
-                hf_redis_where(server->redis), server->valkey ? "Valkey" : "Redis",
-                server->version / 10000, server->version / 100 % 100, server->version % 100,
-                server->replica ? "replica" : "master",
-                known ? "" : ", newer than this program knows");
+    return hf_finding_add(findings, "server", known, err, "%s: %s %u.%u.%u, a %s%s",
+                          hf_redis_where(server->redis), server->valkey ? "Valkey" : "Redis",
+                          server->version / 10000, server->version / 100 % 100,
+                          server->version % 100, server->replica ? "replica" : "master",
+                          known ? "" : ", newer than this program knows");
 }
 
 /* Whether the user may act as a replica is found by an answer that does nothing: REPLCONF alone. */
@@ -48,29 +32,29 @@ static enum hf_status find_rights(json_t *findings, const struct hf_redis_config
     enum hf_status status;
 
     if (config->way == HF_REDIS_SCAN)
-        return find(findings, "way", true, err,
-                    "keys are read one by one (SCAN): not one point in time");
+        return hf_finding_add(findings, "way", true, err,
+                              "keys are read one by one (SCAN): not one point in time");
     status = hf_redis_call(server->redis, &reply, &found, "REPLCONF", "capa", "eof", NULL);
     if (status == HF_OK)
-        return find(findings, "way", true, err, "data is read as a replica does");
-    return find(findings, "way", false, err, "%s; %s", found.text,
-                config->way == HF_REDIS_REPLICA
-                    ? "the backup will fail"
-                    : "keys will be read one by one, which is not one point in time");
+        return hf_finding_add(findings, "way", true, err, "data is read as a replica does");
+    return hf_finding_add(findings, "way", false, err, "%s; %s", found.text,
+                          config->way == HF_REDIS_REPLICA
+                              ? "the backup will fail"
+                              : "keys will be read one by one, which is not one point in time");
 }
 
 static enum hf_status find_room(json_t *findings, const struct hf_redis_server *server,
                                 struct hf_error *err)
 {
     if (hf_redis_info_number(server, "loading") > 0)
-        return find(findings, "data", false, err, "the server is still loading its data");
+        return hf_finding_add(findings, "data", false, err, "the server is still loading its data");
     if (server->replica) {
         HF_AUTO_FREE char *link = NULL;
 
         HF_TRY(hf_redis_info(server, "master_link_status", &link, err));
         if (!link || strcmp(link, "up") != 0)
-            return find(findings, "data", false, err,
-                        "the replica has lost its master, and will not give its data");
+            return hf_finding_add(findings, "data", false, err,
+                                  "the replica has lost its master, and will not give its data");
     }
     return HF_OK;
 }
@@ -109,11 +93,11 @@ static enum hf_status look(struct looking *looking, struct hf_error *err)
     else
         status = hf_redis_server_find(looking->config, false, NULL, &server, &found);
     if (status != HF_OK)
-        return find(looking->findings, "server", false, err, "%s", found.text);
+        return hf_finding_add(looking->findings, "server", false, err, "%s", found.text);
     if (server.cluster)
-        return find(looking->findings, "server", false, err,
-                    "%s is a node of a cluster: name it as a cluster",
-                    hf_redis_where(server.redis));
+        return hf_finding_add(looking->findings, "server", false, err,
+                              "%s is a node of a cluster: name it as a cluster",
+                              hf_redis_where(server.redis));
     return server.redis ? look_at(looking->findings, looking->config, &server, err) : HF_OK;
 }
 

@@ -1,5 +1,6 @@
 #include "formats/volume/doctor.h"
 
+#include "formats/finding.h"
 #include "formats/volume/docker.h"
 #include "formats/volume/helper/helper.h"
 #include "formats/volume/surroundings.h"
@@ -8,15 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static enum hf_status add(json_t *findings, const char *what, bool ok, const char *text,
-                          struct hf_error *err)
-{
-    if (json_array_append_new(
-            findings, json_pack("{s:s, s:b, s:s}", "what", what, "ok", (int)ok, "text", text)) != 0)
-        return hf_error_memory(err);
-    return HF_OK;
-}
 
 static enum hf_status look_at_containers(const struct hf_volume_config *config,
                                          const struct hf_strings *names, json_t *findings,
@@ -30,7 +22,8 @@ static enum hf_status look_at_containers(const struct hf_volume_config *config,
         if (strcmp(names->items[i], "all") == 0)
             continue;
         bool ok = hf_docker_container(docker, names->items[i], &container, &why) == HF_OK;
-        HF_TRY(add(findings, names->items[i], ok, ok ? "the container is there" : why.text, err));
+        HF_TRY(hf_finding_add(findings, names->items[i], ok, err, "%s",
+                              ok ? "the container is there" : why.text));
     }
     return HF_OK;
 }
@@ -42,15 +35,11 @@ static enum hf_status look_at_helper(const struct hf_volume_config *config,
 {
     HF_AUTO_FREE char *image = NULL;
     HF_AUTO_FREE char *program = NULL;
-    HF_AUTO_FREE char *text = NULL;
     struct hf_error why = HF_ERROR_INIT;
-    bool ok = hf_vol_helper_image(config, NULL, &image, &program, &why) == HF_OK;
-    if (ok)
-        HF_TRY(hf_text_format(&text, err, "%s, by a helper container of image %s", where->path,
-                              image));
-    else
-        HF_TRY(hf_text_format(&text, err, "%s: %s", where->path, why.text));
-    return add(findings, "directory", ok, text, err);
+    if (hf_vol_helper_image(config, NULL, &image, &program, &why) != HF_OK)
+        return hf_finding_add(findings, "directory", false, err, "%s: %s", where->path, why.text);
+    return hf_finding_add(findings, "directory", true, err, "%s, by a helper container of image %s",
+                          where->path, image);
 }
 
 static enum hf_status look(const struct hf_volume_config *config, json_t *findings,
@@ -59,14 +48,14 @@ static enum hf_status look(const struct hf_volume_config *config, json_t *findin
     HF_AUTO(hf_vol_where) where = {.path = NULL};
     struct hf_error why = HF_ERROR_INIT;
     if (hf_vol_locate(config, NULL, &where, &why) != HF_OK)
-        return add(findings, "directory", false, why.text, err);
+        return hf_finding_add(findings, "directory", false, err, "%s", why.text);
     bool ok = where.by_helper || access(where.path, R_OK | X_OK) == 0;
     if (!ok)
         (void)hf_error_sys(&why, errno, "%s", where.path);
     if (where.by_helper)
         HF_TRY(look_at_helper(config, &where, findings, err));
     else
-        HF_TRY(add(findings, "directory", ok, ok ? where.path : why.text, err));
+        HF_TRY(hf_finding_add(findings, "directory", ok, err, "%s", ok ? where.path : why.text));
     HF_TRY(look_at_containers(config, &config->pause, findings, err));
     return look_at_containers(config, &config->stop, findings, err);
 }
