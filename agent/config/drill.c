@@ -50,9 +50,8 @@ static const struct hf_field postgres_fields[] = {
 };
 
 static const struct hf_field redis_fields[] = {
-    SCRATCH(program, PATH),
-    SCRATCH(folder, PATH),
-    {.key = NULL},
+    SCRATCH(image, TEXT),   SCRATCH(docker_socket, PATH), SCRATCH(network, TEXT),
+    SCRATCH(program, PATH), SCRATCH(folder, PATH),        {.key = NULL},
 };
 
 static const struct hf_field volume_fields[] = {SCRATCH(folder, PATH), {.key = NULL}};
@@ -67,16 +66,36 @@ static enum hf_status read_place(const struct hf_fields_file *file, const struct
     return hf_fields_read(file, value, fields, inner, out, err);
 }
 
+/* A container has its own of what else there is to say, and only a container has a network. */
+static enum hf_status check_image(const struct hf_fields_file *file, const struct hf_yaml *map,
+                                  const char *kind, const char *where,
+                                  const struct hf_config_scratch *scratch, struct hf_error *err)
+{
+    static const char *const without[] = {"server", "program", "bin_dir", "user", NULL};
+    static const char *const with[] = {"docker_socket", "network", NULL};
+    const char *const *keys = scratch->image ? without : with;
+
+    for (size_t i = 0; keys[i]; i++) {
+        const struct hf_yaml *key = hf_yaml_key(map, keys[i]);
+
+        if (key && scratch->image)
+            return hf_fields_error(file, key, err, "\"%s\" %s takes \"image\" or \"%s\", not both",
+                                   kind, where, keys[i]);
+        if (key)
+            return hf_fields_error(file, key, err,
+                                   "\"%s\" of \"%s\" %s is for a container: it needs \"image\"",
+                                   keys[i], kind, where);
+    }
+    return HF_OK;
+}
+
 static enum hf_status read_postgres(const struct hf_fields_file *file, const struct hf_yaml *value,
                                     const char *where, void *out, struct hf_error *err)
 {
     struct hf_config_drill *drill = out;
 
     HF_TRY(read_place(file, value, postgres_fields, "postgres", where, &drill->postgres, err));
-    if (drill->postgres.image && drill->postgres.server)
-        return hf_fields_error(file, value, err,
-                               "\"postgres\" %s takes \"image\" or \"server\", not both", where);
-    return HF_OK;
+    return check_image(file, value, "postgres", where, &drill->postgres, err);
 }
 
 static enum hf_status read_redis(const struct hf_fields_file *file, const struct hf_yaml *value,
@@ -84,7 +103,8 @@ static enum hf_status read_redis(const struct hf_fields_file *file, const struct
 {
     struct hf_config_drill *drill = out;
 
-    return read_place(file, value, redis_fields, "redis", where, &drill->redis, err);
+    HF_TRY(read_place(file, value, redis_fields, "redis", where, &drill->redis, err));
+    return check_image(file, value, "redis", where, &drill->redis, err);
 }
 
 static enum hf_status read_volume(const struct hf_fields_file *file, const struct hf_yaml *value,

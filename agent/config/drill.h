@@ -17,7 +17,7 @@ struct hf_schedule;
 struct hf_config_scratch {
     struct hf_config_source *server; /* postgres: a new database there; or NULL */
     char *bin_dir;                   /* postgres: where initdb is; NULL: search */
-    char *image;                     /* postgres: a container of it; or NULL */
+    char *image;                     /* postgres, redis: a container of it; or NULL */
     char *docker_socket;             /* with image: the engine's; NULL: the usual one */
     char *network; /* with image: the container's; NULL: the engine's own, the port published to
                       this host */

@@ -9,10 +9,10 @@ static const struct hf_scratch_driver *choose(const struct hf_scratch_request *r
 
     if (strcmp(kind, hf_kind_postgres.source->name) == 0)
         return request->config->server  ? &hf_scratch_server
-               : request->config->image ? &hf_scratch_docker
+               : request->config->image ? &hf_scratch_postgres_docker
                                         : &hf_scratch_postgres;
     if (strcmp(kind, hf_kind_redis.source->name) == 0)
-        return &hf_scratch_redis;
+        return request->config->image ? &hf_scratch_redis_docker : &hf_scratch_redis;
     return strcmp(kind, hf_kind_volume.source->name) == 0 ? &hf_scratch_folder : NULL;
 }
 

@@ -53,9 +53,11 @@ struct hf_scratch {
 
 extern const struct hf_scratch_driver hf_scratch_server;   /* a new database on a given server */
 extern const struct hf_scratch_driver hf_scratch_postgres; /* an own temporary PostgreSQL */
-extern const struct hf_scratch_driver hf_scratch_docker;   /* PostgreSQL in a container */
 extern const struct hf_scratch_driver hf_scratch_redis;    /* an own temporary Redis or Valkey */
 extern const struct hf_scratch_driver hf_scratch_folder;   /* a temporary directory */
+/* in containers of given images */
+extern const struct hf_scratch_driver hf_scratch_postgres_docker;
+extern const struct hf_scratch_driver hf_scratch_redis_docker;
 
 /* HF_UNSUPPORTED for a kind that has no scratch target. out is to be closed also on failure. */
 enum hf_status hf_scratch_open(const struct hf_scratch_request *request, struct hf_scratch *out,

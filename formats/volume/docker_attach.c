@@ -134,6 +134,14 @@ enum hf_status hf_docker_attached_write(struct hf_docker_attached *attached, con
     return HF_OK;
 }
 
+enum hf_status hf_docker_attached_close_input(struct hf_docker_attached *attached,
+                                              struct hf_error *err)
+{
+    if (shutdown(attached->fd, SHUT_WR) != 0)
+        return hf_error_sys(err, errno, "docker");
+    return HF_OK;
+}
+
 const char *hf_docker_attached_said(struct hf_docker_attached *attached)
 {
     return hf_docker_frames_text(&attached->frames);

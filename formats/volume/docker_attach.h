@@ -29,6 +29,9 @@ enum hf_status hf_docker_attached_read(struct hf_docker_attached *attached, int 
 /* All of it. */
 enum hf_status hf_docker_attached_write(struct hf_docker_attached *attached, const void *data,
                                         size_t len, struct hf_error *err) HF_WARN_UNUSED;
+/* Its standard input ends; output still comes. */
+enum hf_status hf_docker_attached_close_input(struct hf_docker_attached *attached,
+                                              struct hf_error *err) HF_WARN_UNUSED;
 /* The last it wrote to its standard error; borrowed. */
 const char *hf_docker_attached_said(struct hf_docker_attached *attached);
 

@@ -21,6 +21,7 @@ class Engine(TestCase):
     """Has a Docker Engine of its own, with a volume and a container that uses it."""
 
     SERVERS = {}
+    NETWORK = ()  # what the engine is started with
 
     @classmethod
     def setUpClass(cls):
@@ -28,7 +29,7 @@ class Engine(TestCase):
         cls.engine = Path(tempfile.mkdtemp(prefix="hfd-", dir="/tmp"))
         cls.addClassCleanup(shutil.rmtree, cls.engine, ignore_errors=True)
         cls.addClassCleanup(run, [ENGINE, "stop", cls.engine], check=False, timeout=120)
-        started = subprocess.run([ENGINE, "start", cls.engine], stdin=subprocess.DEVNULL,
+        started = subprocess.run([ENGINE, "start", cls.engine, *cls.NETWORK], stdin=subprocess.DEVNULL,
                                  stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=300)
         if started.returncode == 77:
             raise unittest.SkipTest(started.stderr.decode().strip())

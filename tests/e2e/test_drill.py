@@ -453,6 +453,10 @@ class Usage:
             '      assert: {file: a, sha256: 12}': "64 hexadecimal",
             "      rto: soon": "a time from",
             "      scratch: {volume: {server: x}}": "unknown key",
+            "      scratch: {redis: {image: redis, program: /x}}": "\"image\" or \"program\", not both",
+            "      scratch: {redis: {network: host}}": "\"network\".*needs \"image\"",
+            "      scratch: {postgres: {docker_socket: /x}}": "\"docker_socket\".*needs \"image\"",
+            "      scratch: {postgres: {image: postgres, user: nobody}}": "\"image\" or \"user\", not both",
         }
         for drill, says in cases.items():
             self.configure(drill + "\n")

@@ -32,6 +32,7 @@ foreach(source ${sources})
   string(REPLACE "test_" "e2e-" name ${name})
   set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED redis_servers)
 endforeach()
+set_tests_properties(e2e-docker_drill PROPERTIES FIXTURES_REQUIRED "servers;redis_servers")
 set_tests_properties(e2e-failpoints PROPERTIES FIXTURES_REQUIRED "servers;release")
 # A day of the agent's time is as long as the optimised program takes for it: the longest test, so that
 # it does not begin when the others are through.
