@@ -398,7 +398,8 @@ static void capture_server_going_away_is_unreachable(void **state)
     run_init(&run, &server, "stopped");
     memory_sink_set_hook(run.sink, kill_server, &done);
     capture_fails(&run, HF_UNREACHABLE);
-    assert_contains(run.err.text, "stream stopped/");
+    /* Of the database or of a stream of it: which connection notices first is chance. */
+    assert_contains(run.err.text, "stopped");
     assert_false(run_has(&run, "stopped/data/public.many/0000"));
     run_done(&run);
     assert_true(pg_fixture_start_server(&server, NULL));
