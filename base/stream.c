@@ -38,12 +38,9 @@ enum hf_status hf_stream_name_part(struct hf_buf *name, const char *part, struct
     return status;
 }
 
-static enum hf_status read_pieces(const struct hf_feed *feed, struct hf_feed_stream *stream,
-                                  const char *name, size_t max, struct hf_buf *out,
-                                  struct hf_error *err)
+static enum hf_status take_pieces(const struct hf_feed *feed, struct hf_feed_stream *stream,
+                                  hf_feed_piece_fn *take, void *ctx, struct hf_error *err)
 {
-    size_t total = 0;
-
     for (;;) {
         const uint8_t *data;
         size_t len;
@@ -51,24 +48,47 @@ static enum hf_status read_pieces(const struct hf_feed *feed, struct hf_feed_str
         HF_TRY(feed->next(stream, &data, &len, err));
         if (len == 0)
             return HF_OK;
-        if (len > max - total)
-            return hf_error_set(err, HF_DAMAGED, "stream %s: larger than the %zu bytes it may have",
-                                name, max);
-        HF_TRY(hf_buf_append(out, data, len, err));
-        total += len;
+        HF_TRY(take(ctx, data, len, err));
     }
+}
+
+enum hf_status hf_feed_each(const struct hf_feed *feed, const char *name, hf_feed_piece_fn *take,
+                            void *ctx, struct hf_error *err)
+{
+    struct hf_feed_stream *stream;
+    enum hf_status status;
+
+    HF_TRY(feed->open(feed->ctx, name, &stream, err));
+    status = take_pieces(feed, stream, take, ctx, err);
+    feed->close(stream);
+    return status;
+}
+
+struct whole {
+    const char *name;
+    struct hf_buf *out;
+    size_t left; /* of what it may have */
+    size_t max;
+};
+
+static enum hf_status append_piece(void *ctx, const uint8_t *data, size_t len, struct hf_error *err)
+{
+    struct whole *whole = ctx;
+
+    if (len > whole->left)
+        return hf_error_set(err, HF_DAMAGED, "stream %s: larger than the %zu bytes it may have",
+                            whole->name, whole->max);
+    whole->left -= len;
+    return hf_buf_append(whole->out, data, len, err);
 }
 
 enum hf_status hf_feed_read_all(const struct hf_feed *feed, const char *name, size_t max,
                                 struct hf_buf *out, struct hf_error *err)
 {
+    struct whole whole = {.name = name, .out = out, .left = max, .max = max};
     size_t before = out->len;
-    struct hf_feed_stream *stream;
-    enum hf_status status;
+    enum hf_status status = hf_feed_each(feed, name, append_piece, &whole, err);
 
-    HF_TRY(feed->open(feed->ctx, name, &stream, err));
-    status = read_pieces(feed, stream, name, max, out, err);
-    feed->close(stream);
     if (status != HF_OK)
         out->len = before;
     return status;

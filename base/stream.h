@@ -99,6 +99,12 @@ struct hf_base {
 enum hf_status hf_stream_name_part(struct hf_buf *name, const char *part,
                                    struct hf_error *err) HF_WARN_UNUSED;
 
+/* Takes one piece of a stream, which is its own until it returns. */
+typedef enum hf_status hf_feed_piece_fn(void *ctx, const uint8_t *data, size_t len,
+                                        struct hf_error *err);
+/* Opens a stream, hands on its pieces in order, and closes it; the first error ends it. */
+enum hf_status hf_feed_each(const struct hf_feed *feed, const char *name, hf_feed_piece_fn *take,
+                            void *ctx, struct hf_error *err) HF_WARN_UNUSED;
 /* A whole small stream at once (at most max bytes; larger is HF_DAMAGED). */
 enum hf_status hf_feed_read_all(const struct hf_feed *feed, const char *name, size_t max,
                                 struct hf_buf *out, struct hf_error *err) HF_WARN_UNUSED;

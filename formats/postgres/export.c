@@ -44,30 +44,30 @@ static enum hf_status put_head(struct hf_pg_script *s, struct hf_error *err)
     return hf_pg_script_put(s, err, "\n\\set ON_ERROR_STOP 1\n\nSET client_encoding = 'UTF8';\n");
 }
 
-static enum hf_status put_part(struct hf_pg_script *s, const struct hf_stream_info *part,
-                               struct hf_error *err)
-{
-    struct hf_feed_stream *stream = NULL;
-    enum hf_status status;
-    const uint8_t *data;
-    uint8_t last = '\n';
-    size_t len = 1;
+struct part {
+    struct hf_pg_script *script;
+    uint8_t last; /* byte so far */
+};
 
-    HF_TRY(s->feed->open(s->feed->ctx, part->name, &stream, err));
-    do {
-        status = hf_cancel_check(s->work->cancel, err);
-        if (status == HF_OK)
-            status = s->feed->next(stream, &data, &len, err);
-        if (status == HF_OK && len > 0) {
-            last = data[len - 1];
-            status = hf_pg_script_bytes(s, data, len, err);
-            hf_observe_advance(s->work->observer, len, 0);
-        }
-    } while (status == HF_OK && len > 0);
-    s->feed->close(stream);
-    if (status == HF_OK && last != '\n')
-        return hf_error_set(err, HF_DAMAGED, "stream %s ends in the middle of a row", part->name);
-    return status;
+static enum hf_status put_piece(void *ctx, const uint8_t *data, size_t len, struct hf_error *err)
+{
+    struct part *part = ctx;
+
+    HF_TRY(hf_cancel_check(part->script->work->cancel, err));
+    part->last = data[len - 1];
+    HF_TRY(hf_pg_script_bytes(part->script, data, len, err));
+    hf_observe_advance(part->script->work->observer, len, 0);
+    return HF_OK;
+}
+
+static enum hf_status put_part(struct hf_pg_script *s, const char *name, struct hf_error *err)
+{
+    struct part part = {.script = s, .last = '\n'};
+
+    HF_TRY(hf_feed_each(s->feed, name, put_piece, &part, err));
+    if (part.last != '\n')
+        return hf_error_set(err, HF_DAMAGED, "stream %s ends in the middle of a row", name);
+    return HF_OK;
 }
 
 /* The table that a table is a partition of, by the entry that attaches it; or NULL. */
@@ -128,7 +128,7 @@ static enum hf_status put_table(struct hf_pg_script *s, const struct hf_pg_rows_
                              &t->columns, encoding, false, err));
     HF_TRY(hf_pg_script_put(s, err, ";\n"));
     for (size_t i = 0; i < t->parts_count; i++)
-        HF_TRY(put_part(s, t->parts[i], err));
+        HF_TRY(put_part(s, t->parts[i]->name, err));
     hf_observe_advance(s->work->observer, 0, 1);
     return hf_pg_script_put(s, err, "\\.\n\n");
 }

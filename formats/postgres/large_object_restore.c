@@ -99,24 +99,12 @@ static enum hf_status write_piece(struct writer *w, const uint8_t *data, size_t 
     return HF_OK;
 }
 
-static enum hf_status copy_stream(struct writer *w, const char *name, struct hf_error *err)
+static enum hf_status copy_piece(void *ctx, const uint8_t *data, size_t len, struct hf_error *err)
 {
-    const struct hf_feed *feed = w->job->feed;
-    struct hf_feed_stream *stream = NULL;
-    enum hf_status status;
-    const uint8_t *data;
-    size_t len = 1;
+    struct writer *w = ctx;
 
-    HF_TRY(feed->open(feed->ctx, name, &stream, err));
-    do {
-        status = feed->next(stream, &data, &len, err);
-        if (status == HF_OK && len > 0)
-            status = hf_pg_digest_feed(&w->digest, data, len, err);
-        if (status == HF_OK && len > 0)
-            status = write_piece(w, data, len, err);
-    } while (status == HF_OK && len > 0);
-    feed->close(stream);
-    return status;
+    HF_TRY(hf_pg_digest_feed(&w->digest, data, len, err));
+    return write_piece(w, data, len, err);
 }
 
 /* One of the two streams into its temporary table. */
@@ -129,7 +117,7 @@ static enum hf_status load_stream(struct writer *w, const char *what, const char
     HF_TRY(hf_pg_input_stream_name(&name, w->job->input.database, what, err));
     HF_TRY(open_copy(w, table, err));
     hf_pg_digest_init(&w->digest, &w->job->key);
-    status = copy_stream(w, (const char *)name.data, err);
+    status = hf_feed_each(w->job->feed, (const char *)name.data, copy_piece, w, err);
     if (status == HF_OK)
         status = hf_pg_digest_end(&w->digest, out, err);
     hf_pg_digest_done(&w->digest);

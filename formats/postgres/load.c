@@ -16,27 +16,21 @@ struct loader {
     pthread_mutex_t lock; /* guards what tables were fed */
 };
 
-static enum hf_status feed_stream(struct loader *l, struct hf_pg *pg, const char *name,
-                                  struct hf_pg_digest *digest, struct hf_error *err)
-{
-    const struct hf_feed *feed = l->job->feed;
-    struct hf_feed_stream *stream = NULL;
-    enum hf_status status;
-    const uint8_t *data;
-    size_t len = 1;
+/* One COPY, to which the parts of a table are fed. */
+struct loading {
+    struct hf_pg *pg;
+    struct hf_pg_digest *digest;
+    const struct hf_observer *observer;
+};
 
-    HF_TRY(feed->open(feed->ctx, name, &stream, err));
-    do {
-        status = feed->next(stream, &data, &len, err);
-        if (status == HF_OK && len > 0)
-            status = hf_pg_digest_feed(digest, data, len, err);
-        if (status == HF_OK && len > 0)
-            status = hf_pg_copy_in_write(pg, data, len, err);
-        if (status == HF_OK)
-            hf_observe_advance(l->job->work->observer, len, 0);
-    } while (status == HF_OK && len > 0);
-    feed->close(stream);
-    return status;
+static enum hf_status feed_piece(void *ctx, const uint8_t *data, size_t len, struct hf_error *err)
+{
+    const struct loading *loading = ctx;
+
+    HF_TRY(hf_pg_digest_feed(loading->digest, data, len, err));
+    HF_TRY(hf_pg_copy_in_write(loading->pg, data, len, err));
+    hf_observe_advance(loading->observer, len, 0);
+    return HF_OK;
 }
 
 /* The count that was captured, the one that was fed and the server's must agree. */
@@ -60,11 +54,12 @@ static enum hf_status check_rows(const struct hf_pg_task *task, uint64_t fed, ui
 static enum hf_status feed_rows(struct loader *l, struct hf_pg *pg, const struct hf_pg_task *task,
                                 struct hf_pg_digest *digest, struct hf_error *err)
 {
+    struct loading loading = {.pg = pg, .digest = digest, .observer = l->job->work->observer};
     struct hf_pg_digest_sum sum;
     uint64_t stored;
 
     for (size_t i = task->first; i < task->end; i++)
-        HF_TRY(feed_stream(l, pg, task->table->parts[i]->name, digest, err));
+        HF_TRY(hf_feed_each(l->job->feed, task->table->parts[i]->name, feed_piece, &loading, err));
     HF_TRY(hf_pg_digest_end(digest, &sum, err));
     HF_TRY(hf_pg_copy_in_end(pg, &stored, err));
     HF_TRY(check_rows(task, sum.rows, stored, err));

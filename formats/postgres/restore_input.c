@@ -24,41 +24,34 @@ enum hf_status hf_pg_input_stream_name(struct hf_buf *out, const char *database,
     return hf_buf_cstr(out, &text, err);
 }
 
-static enum hf_status copy_pieces(const struct hf_feed *feed, struct hf_feed_stream *stream, int fd,
-                                  struct hf_error *err)
+struct archive {
+    int fd;
+    uint64_t len; /* so far */
+};
+
+static enum hf_status copy_piece(void *ctx, const uint8_t *data, size_t len, struct hf_error *err)
 {
-    uint64_t total = 0;
+    struct archive *archive = ctx;
 
-    for (;;) {
-        const uint8_t *data;
-        size_t len;
-
-        HF_TRY(feed->next(stream, &data, &len, err));
-        if (len == 0)
-            return HF_OK;
-        total += len;
-        if (total > ARCHIVE_MAX)
-            return hf_error_set(err, HF_UNSUPPORTED, "the schema archive is above 1 GiB");
-        HF_TRY(hf_fd_write(fd, data, len, "schema archive", err));
-    }
+    archive->len += len;
+    if (archive->len > ARCHIVE_MAX)
+        return hf_error_set(err, HF_UNSUPPORTED, "the schema archive is above 1 GiB");
+    return hf_fd_write(archive->fd, data, len, "schema archive", err);
 }
 
 static enum hf_status read_archive(const struct hf_feed *feed, struct hf_pg_input *input,
                                    struct hf_error *err)
 {
     HF_AUTO(hf_buf) name = HF_BUF_INIT;
-    struct hf_feed_stream *stream = NULL;
-    enum hf_status status;
+    struct archive archive = {.len = 0};
 
     HF_TRY(hf_pg_input_stream_name(&name, input->database, "schema", err));
     if (!feed->find(feed->ctx, (const char *)name.data))
         return hf_error_set(err, HF_DAMAGED, "the snapshot has no stream %s",
                             (const char *)name.data);
     HF_TRY(hf_fd_memory("schema", &input->archive_fd, err));
-    HF_TRY(feed->open(feed->ctx, (const char *)name.data, &stream, err));
-    status = copy_pieces(feed, stream, input->archive_fd, err);
-    feed->close(stream);
-    return status;
+    archive.fd = input->archive_fd;
+    return hf_feed_each(feed, (const char *)name.data, copy_piece, &archive, err);
 }
 
 enum hf_status hf_pg_archive_parse(int fd, struct hf_pg_toc **out, struct hf_error *err)

@@ -76,23 +76,15 @@ static enum hf_status put_aux(struct export *export, struct hf_error *err)
     return HF_OK;
 }
 
-/* A piece of a stream as it is. */
+static enum hf_status put_piece(void *ctx, const uint8_t *data, size_t len, struct hf_error *err)
+{
+    return put(ctx, data, len, err);
+}
+
+/* A stream as it is. */
 static enum hf_status put_stream(struct export *export, const char *name, struct hf_error *err)
 {
-    const struct hf_feed *feed = export->feed;
-    struct hf_feed_stream *stream;
-    enum hf_status status;
-    const uint8_t *data;
-    size_t len = 0;
-
-    HF_TRY(feed->open(feed->ctx, name, &stream, err));
-    while ((status = feed->next(stream, &data, &len, err)) == HF_OK && len > 0) {
-        status = put(export, data, len, err);
-        if (status != HF_OK)
-            break;
-    }
-    feed->close(stream);
-    return status;
+    return hf_feed_each(export->feed, name, put_piece, export, err);
 }
 
 /* The first shard's header and functions; module data of other shards would be the same twice. */
@@ -126,11 +118,6 @@ static enum hf_status on_key(void *ctx, const struct hf_rdb_key *key, enum hf_rd
     return hf_redis_record_head(&export->out, key, err);
 }
 
-static enum hf_status on_value(void *ctx, const uint8_t *data, size_t len, struct hf_error *err)
-{
-    return put(ctx, data, len, err);
-}
-
 static enum hf_status copy_stream(void *ctx, const struct hf_stream_info *info, bool big,
                                   unsigned version, struct hf_error *err)
 {
@@ -152,7 +139,7 @@ static enum hf_status find_hints(void *ctx, const struct hf_stream_info *info, b
 
 static enum hf_status put_keys(struct export *export, int database, struct hf_error *err)
 {
-    const struct hf_redis_taker taker = {.ctx = export, .key = on_key, .value = on_value};
+    const struct hf_redis_taker taker = {.ctx = export, .key = on_key, .value = put_piece};
     const struct hf_redis_selection *selection = &export->selection;
     struct hf_error found = HF_ERROR_INIT;
     bool plain = !selection->patterns || selection->patterns->count == 0;

@@ -249,29 +249,27 @@ static const struct hf_rdb_visitor relay = {.number = on_number,
                                             .text = on_text,
                                             .loop_end = on_loop_end};
 
+struct parsing {
+    struct hf_rdb *rdb;
+    struct hf_cancel *cancel;
+};
+
+static enum hf_status parse_piece(void *ctx, const uint8_t *data, size_t len, struct hf_error *err)
+{
+    const struct parsing *parsing = ctx;
+
+    HF_TRY(hf_cancel_check(parsing->cancel, err));
+    return hf_rdb_feed(parsing->rdb, data, len, err);
+}
+
 static enum hf_status feed_stream(const struct hf_feed *feed, const char *name, struct hf_rdb *rdb,
                                   struct hf_cancel *cancel, struct hf_error *err)
 {
-    struct hf_feed_stream *stream;
-    enum hf_status status;
+    struct parsing parsing = {.rdb = rdb, .cancel = cancel};
     bool checked;
 
-    HF_TRY(feed->open(feed->ctx, name, &stream, err));
-    for (;;) {
-        const uint8_t *data;
-        size_t len;
-
-        status = hf_cancel_check(cancel, err);
-        if (status == HF_OK)
-            status = feed->next(stream, &data, &len, err);
-        if (status != HF_OK || len == 0)
-            break;
-        status = hf_rdb_feed(rdb, data, len, err);
-        if (status != HF_OK)
-            break;
-    }
-    feed->close(stream);
-    return status == HF_OK ? hf_rdb_end(rdb, &checked, err) : status;
+    HF_TRY(hf_feed_each(feed, name, parse_piece, &parsing, err));
+    return hf_rdb_end(rdb, &checked, err);
 }
 
 struct all {
