@@ -22,7 +22,7 @@ IMAGES = {"scratch": ("postgres", SERVE), "broken": ("tools", "echo no room for 
 
 CONFIG = """
 sources:
-  app: {{postgres: {{dsn: "{app}"}}}}
+  app: {{postgres: {{dsn: "{app}", bin_dir: {clients}}}}}
   cache: {{redis: {{url: "{cache}"}}}}
 repositories:
   local: {{path: {repo}, identity_file: {identity}}}
@@ -92,9 +92,10 @@ class DockerDrill(Engine):
     def backup(self):
         self.hf("backup", "nightly", "--config", self.folder / "holdfast.yaml", repo=False)
 
-    def configure(self, postgres="scratch", redis="redis", more=", network: host", cache=None):
+    def configure(self, postgres="scratch", redis="redis", more=", network: host", app=None, cache=None):
+        app = app or self.postgres
         (self.folder / "holdfast.yaml").write_text(CONFIG.format(
-            app=self.postgres.url("app"), cache=(cache or self.redis).url(), repo=self.repo,
+            app=app.url("app"), clients=app.clients, cache=(cache or self.redis).url(), repo=self.repo,
             identity=self.base / "identity", postgres=postgres, redis=redis, socket=self.socket,
             folder=self.scratch, more=more))
 
@@ -145,11 +146,15 @@ class DockerDrill(Engine):
                 self.assert_nothing_is_left()
 
     def test_image_that_is_too_old_is_a_bad_environment(self):
-        newer = self.redis_server("redis8")
-        newer.ask("HSET", "hash", "field", "value")
-        newer.ask("HEXPIRE", "hash", "1000", "FIELDS", "1", "field")
-        self.configure(cache=newer)
+        postgres = harness.Server(self.base / "newer", version=16)
+        self.addCleanup(postgres.stop, "immediate")
+        redis = self.redis_server("redis8")
+        redis.ask("HSET", "hash", "field", "value")
+        redis.ask("HEXPIRE", "hash", "1000", "FIELDS", "1", "field")
+        postgres.create("app")
+        self.configure(app=postgres, cache=redis)
         self.backup()
+        self.drill("app", expect=UNREACHABLE, says="PostgreSQL 15, older than the 16 that the snapshot is of")
         self.drill("cache", expect=UNREACHABLE, says="Redis 7.*does not take what the snapshot holds")
         self.assert_nothing_is_left()
 
