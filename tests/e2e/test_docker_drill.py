@@ -129,6 +129,15 @@ class DockerDrill(Engine):
         self.drill("cache", says="container of valkey with Valkey 8.*compared and equal")
         self.assert_nothing_is_left()
 
+    def test_holdfast_in_a_container_drills_over_a_network_that_both_are_in(self):
+        run([ENGINE, "holdfast", self.engine, harness.HOLDFAST], timeout=120)
+        self.configure(more=", network: stack")
+        mounts = [f"--volume={path}:{path}" for path in (self.folder, self.base / "identity", self.socket)]
+        said = self.docker("run", "--rm", "--network", "stack", *mounts, "holdfast", "holdfast", "drill", "cache",
+                           "--config", self.folder / "holdfast.yaml")
+        self.assertRegex(said, "container of redis with Redis 7(.|\n)*compared and equal")
+        self.assert_nothing_is_left()
+
     # ---- whose fault it is ----
 
     def test_environment_is_blamed_for_its_faults(self):
