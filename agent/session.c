@@ -152,7 +152,10 @@ enum hf_status hf_session_cause(struct hf_session *session, struct hf_error *err
     struct hf_error cause = HF_ERROR_INIT;
 
     if (is_interrupt(err))
-        return hf_error_set(err, HF_CANCELLED, "interrupted");
+        return hf_error_set(err, HF_CANCELLED, "%s",
+                            hf_signals_time_over()
+                                ? "stopped: it took longer than its \"time_limit\""
+                                : "interrupted");
     if (err->status == HF_CANCELLED && hf_cancel_cause(session->cancel, &cause) != HF_OK)
         *err = cause;
     return err->status;

@@ -1,5 +1,6 @@
 /*
- * Ctrl-C and its kin end the work at hand cleanly; a second one ends the program at once.
+ * Ctrl-C and its kin end the work at hand cleanly; a second one ends the program at once. SIGUSR1
+ * ends nothing: the agent sends it to a run before the SIGTERM that ends it for its time limit.
  */
 #ifndef HF_AGENT_SIGNALS_H
 #define HF_AGENT_SIGNALS_H
@@ -15,5 +16,7 @@ void hf_signals_watch(struct hf_cancel *cancel);
 
 /* Whether a signal came. */
 bool hf_signals_interrupted(void);
+/* ... and it was for the run's time limit. */
+bool hf_signals_time_over(void);
 
 #endif

@@ -120,6 +120,12 @@ void hf_child_signal(const struct hf_child *child, int number)
         (void)kill(child->pid, number);
 }
 
+void hf_child_tell_time_over(const struct hf_child *child)
+{
+    if (child->pid > 0)
+        (void)kill(child->pid, SIGUSR1);
+}
+
 static void keep_words(struct hf_child *child, const char *line, size_t len)
 {
     size_t drop, keep;

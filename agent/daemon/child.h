@@ -34,6 +34,8 @@ enum hf_status hf_child_start(const struct hf_strings *args, const struct hf_str
                               struct hf_error *err) HF_WARN_UNUSED;
 /* To all of its process group. */
 void hf_child_signal(const struct hf_child *child, int number);
+/* To it alone: the signal that ends it, which follows, is for its time limit (agent/signals.h). */
+void hf_child_tell_time_over(const struct hf_child *child);
 /* Takes what is in its pipes; lines are then there to be asked for. */
 void hf_child_read(struct hf_child *child);
 /* When it has ended (waitid says so): kills what it left in its group, waits for it and takes the

@@ -124,6 +124,8 @@ void hf_run_tell_to_stop(struct hf_run *run, enum hf_run_stop why, int64_t now)
     if (run->stop == HF_RUN_GOES_ON) {
         run->stop = why;
         run->kill_at = now + run->grace;
+        if (why == HF_RUN_OVER_TIME)
+            hf_child_tell_time_over(&run->child);
         hf_child_signal(&run->child, SIGTERM);
     } else {
         run->kill_at = 0;

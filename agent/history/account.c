@@ -12,14 +12,17 @@ enum hf_status hf_account_last(sqlite3 *db, const struct hf_history_part *part,
     return hf_sql_run(
         db, err,
         "INSERT INTO lasts(action, job, source, repository, start, end, outcome, success,"
-        " read_bytes, stored_bytes, records, recovery, done, partial, failed, cancelled, killed)"
+        " read_bytes, stored_bytes, records, recovery, done, partial, failed, cancelled, killed,"
+        " overtime)"
         " VALUES(?1, coalesce(?2, ''), coalesce(?3, ''), coalesce(?4, ''), ?5, ?6, ?7,"
-        " iif(?7 = 1, ?6, 0), ?8, ?9, ?10, ?11, ?7 = 1, ?7 = 2, ?7 = 3, ?7 = 4, ?7 = 5)"
+        " iif(?7 = 1, ?6, 0), ?8, ?9, ?10, ?11, ?7 = 1, ?7 = 2, ?7 = 3, ?7 = 4, ?7 = 5,"
+        " ?7 = 6)"
         " ON CONFLICT DO UPDATE SET start = ?5, end = ?6, outcome = ?7,"
         " success = iif(?7 = 1, ?6, success), read_bytes = ?8, stored_bytes = ?9, records = ?10,"
         " recovery = iif(?11 > 0, ?11, recovery), done = done + (?7 = 1),"
         " partial = partial + (?7 = 2), failed = failed + (?7 = 3),"
-        " cancelled = cancelled + (?7 = 4), killed = killed + (?7 = 5)",
+        " cancelled = cancelled + (?7 = 4), killed = killed + (?7 = 5),"
+        " overtime = overtime + (?7 = 6)",
         "tttt"
         "iii"
         "iiii",

@@ -35,6 +35,7 @@ static const char schema[] =
     " stored_bytes INTEGER, records INTEGER, recovery INTEGER, done INTEGER NOT NULL DEFAULT 0,"
     " partial INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0,"
     " cancelled INTEGER NOT NULL DEFAULT 0, killed INTEGER NOT NULL DEFAULT 0,"
+    " overtime INTEGER NOT NULL DEFAULT 0,"
     " PRIMARY KEY(action, job, source, repository)) WITHOUT ROWID;"
     "CREATE TABLE holdings(repository TEXT NOT NULL, source TEXT NOT NULL,"
     " snapshots INTEGER NOT NULL, seen INTEGER NOT NULL, newest INTEGER NOT NULL,"
@@ -43,9 +44,14 @@ static const char schema[] =
     " WITHOUT ROWID;"
     "CREATE TABLE alarms(name TEXT PRIMARY KEY, since INTEGER NOT NULL) WITHOUT ROWID;"
     "PRAGMA application_id = 1212565587;"
-    "PRAGMA user_version = 1;";
+    "PRAGMA user_version = 2;";
 
-static_assert(APPLICATION == 1212565587 && HF_HISTORY_SCHEMA == 1, "as the schema says");
+/* From schema 1 to 2. */
+static const char add_overtime[] =
+    "ALTER TABLE lasts ADD COLUMN overtime INTEGER NOT NULL DEFAULT 0;"
+    "PRAGMA user_version = 2;";
+
+static_assert(APPLICATION == 1212565587 && HF_HISTORY_SCHEMA == 2, "as the schema says");
 
 static void remember_file(struct hf_history *history)
 {
@@ -110,10 +116,11 @@ static enum hf_status take_verdict(void *ctx, sqlite3_stmt *row, struct hf_error
     return hf_error_set(err, HF_DAMAGED, "%.200s", verdict ? verdict : "its check says nothing");
 }
 
-static enum hf_status make_tables(struct hf_history *history, struct hf_error *err)
+static enum hf_status change_tables(struct hf_history *history, const char *how,
+                                    struct hf_error *err)
 {
     HF_TRY(hf_sql_begin(history->db, err));
-    return hf_sql_end(history->db, hf_sql_exec(history->db, schema, err), err);
+    return hf_sql_end(history->db, hf_sql_exec(history->db, how, err), err);
 }
 
 static enum hf_status check_content(struct hf_history *history, struct hf_error *err)
@@ -125,7 +132,7 @@ static enum hf_status check_content(struct hf_history *history, struct hf_error 
     HF_TRY(hf_sql_number(history->db, err, &tables, "SELECT count(*) FROM sqlite_schema", ""));
     if (version == 0 && application == 0 && tables == 0)
         return history->mode == HF_HISTORY_WRITE
-                   ? make_tables(history, err)
+                   ? change_tables(history, schema, err)
                    : hf_error_set(err, HF_NOT_FOUND, "there is no history yet");
     if (application != APPLICATION || version < 1)
         return hf_error_set(err, HF_DAMAGED, "it is no history of holdfast");
@@ -135,7 +142,8 @@ static enum hf_status check_content(struct hf_history *history, struct hf_error 
                             (long long)version, (int)HF_HISTORY_SCHEMA);
     if (history->mode == HF_HISTORY_READ) /* damage shows itself where it is read */
         return HF_OK;
-    return hf_sql_query(history->db, err, take_verdict, NULL, "PRAGMA quick_check(1)", "");
+    HF_TRY(hf_sql_query(history->db, err, take_verdict, NULL, "PRAGMA quick_check(1)", ""));
+    return version == 1 ? change_tables(history, add_overtime, err) : HF_OK;
 }
 
 static enum hf_status open_file(struct hf_history *history, struct hf_error *err)

@@ -16,8 +16,8 @@ enum { KEEP_DAYS = 400, MOST = 10000, RESULT_MAX = 1 << 18 };
 
 const char *hf_history_outcome_name(enum hf_history_outcome outcome)
 {
-    static const char *const names[HF_HISTORY_OUTCOMES] = {"running", "done",      "partial",
-                                                           "failed",  "cancelled", "killed"};
+    static const char *const names[HF_HISTORY_OUTCOMES] = {
+        "running", "done", "partial", "failed", "cancelled", "killed", "overtime"};
 
     return names[outcome];
 }

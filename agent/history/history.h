@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 enum {
-    HF_HISTORY_SCHEMA = 1,
+    HF_HISTORY_SCHEMA = 2,
     HF_HISTORY_WAIT_MS = 2000,
     HF_HISTORY_ID = 16,                         /* bytes of a run's id */
     HF_HISTORY_ID_TEXT = 2 * HF_HISTORY_ID + 1, /* in lower-case hexadecimal */
@@ -66,11 +66,12 @@ enum hf_history_outcome {
     HF_HISTORY_DONE,
     HF_HISTORY_PARTIAL, /* done in part: HF_PARTIAL */
     HF_HISTORY_FAILED,
-    HF_HISTORY_CANCELLED, /* by a signal, or a time limit */
+    HF_HISTORY_CANCELLED, /* by a signal */
     HF_HISTORY_KILLED,    /* it ended without a word */
+    HF_HISTORY_OVERTIME,  /* by the agent, for its time limit */
     HF_HISTORY_OUTCOMES
 };
-/* "running", "done", "partial", "failed", "cancelled", "killed" */
+/* "running", "done", "partial", "failed", "cancelled", "killed", "overtime" */
 const char *hf_history_outcome_name(enum hf_history_outcome outcome);
 enum hf_history_outcome hf_history_outcome_of(enum hf_status status);
 

@@ -192,7 +192,8 @@ enum hf_status hf_history_lasts(struct hf_history *history, hf_history_last_fn *
     return hf_sql_query(history->db, err, read_last, &reader,
                         "SELECT action, job, source, repository, start, end, outcome, success,"
                         " read_bytes, stored_bytes, records, recovery, done, partial, failed,"
-                        " cancelled, killed FROM lasts ORDER BY action, job, source, repository",
+                        " cancelled, killed, overtime FROM lasts"
+                        " ORDER BY action, job, source, repository",
                         "");
 }
 

@@ -2,6 +2,7 @@
 
 #include "agent/daemon/report.h"
 #include "agent/history/state.h"
+#include "agent/signals.h"
 #include "base/clock.h"
 #include "base/json.h"
 
@@ -173,6 +174,14 @@ static void put_holding(struct hf_recorder *r)
         note_trouble(r, &err);
 }
 
+/* Who was interrupted knows best by whom. */
+static enum hf_history_outcome outcome_of(enum hf_status status)
+{
+    if (status == HF_CANCELLED && hf_signals_time_over())
+        return HF_HISTORY_OVERTIME;
+    return hf_history_outcome_of(status);
+}
+
 /* With the lock held. */
 static void close_part(struct hf_recorder *r, const struct hf_error *error)
 {
@@ -181,7 +190,7 @@ static void close_part(struct hf_recorder *r, const struct hf_error *error)
     if (!part->open)
         return;
     part->facts.end = hf_clock_now();
-    part->facts.outcome = hf_history_outcome_of(error ? error->status : HF_OK);
+    part->facts.outcome = outcome_of(error ? error->status : HF_OK);
     part->facts.status = error ? error->status : HF_OK;
     part->facts.error = error && error->status != HF_OK ? error->text : NULL;
     r->run.read_bytes += part->facts.read_bytes;
@@ -501,7 +510,7 @@ void hf_recorder_end(struct hf_recorder *recorder, const struct hf_error *error)
     close_part(r, failed ? error : NULL);
     r->run.end = hf_clock_now();
     r->run.status = error->status;
-    r->run.outcome = hf_history_outcome_of(error->status);
+    r->run.outcome = outcome_of(error->status);
     r->run.error = failed ? error->text : NULL;
     if (r->history && hf_history_end(r->history, &r->run, &err) != HF_OK &&
         (!mend(r, &err) || hf_history_end(r->history, &r->run, &err) != HF_OK))

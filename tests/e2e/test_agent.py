@@ -262,6 +262,10 @@ class Failures(AgentCase):
                             (job, lines))
         agent.end()
         self.assertEqual(["v"], [s["source"] for s in self.snapshots()])
+        runs = {e["job"]: e for e in self.run_hf("history", "--json").events if e["event"] == "run"}
+        self.assertEqual("overtime", runs["hangs"]["outcome"], runs["hangs"])
+        self.assertIn("time_limit", runs["hangs"]["error"])
+        self.assertEqual("failed", runs["down"]["outcome"])
 
     def test_repository_that_is_gone_comes_back(self):
         self.write({"minute": {"sources": ["v"], "schedule": "* * * * *"}})

@@ -210,6 +210,41 @@ static enum hf_status take_last(void *ctx, const struct hf_history_last *last, s
     return HF_OK;
 }
 
+/* As it was before the outcome "overtime" was there. */
+static void open_of_schema_1_brings_it_up_to_date(void **state)
+{
+    struct fixture *f = *state;
+    struct hf_error err = HF_ERROR_INIT;
+    struct hf_history_last last = {.start = 0};
+    struct hf_history_part part = {.action = "backup",
+                                   .job = "nightly",
+                                   .source = "app",
+                                   .repository = "local",
+                                   .end = hf_clock_now(),
+                                   .outcome = HF_HISTORY_OVERTIME};
+    HF_AUTO_PTR(hf_history) history = open_ok(f, HF_HISTORY_WRITE);
+    sqlite3 *db = NULL;
+
+    write_run(history, "aaaa000000000000000000000000aaaa", HF_OK);
+    hf_history_close(history);
+    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "ALTER TABLE lasts DROP COLUMN overtime;"
+                                  "PRAGMA user_version = 1;",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    history = open_ok(f, HF_HISTORY_WRITE);
+    assert_ok(hf_history_put_part(history, "aaaa000000000000000000000000aaaa", 1, &part, &err),
+              &err);
+    hf_history_close(history);
+    history = open_ok(f, HF_HISTORY_READ);
+    assert_ok(hf_history_lasts(history, take_last, &last, &err), &err);
+    assert_int_equal(last.counts[HF_HISTORY_DONE], 1);
+    assert_int_equal(last.counts[HF_HISTORY_OVERTIME], 1);
+    assert_string_equal(f->said, "");
+}
+
 static void lasts_count_and_keep_the_last_success(void **state)
 {
     struct fixture *f = *state;
@@ -606,6 +641,7 @@ int main(void)
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(runs_are_found_by_what_they_were),
+        TEST(open_of_schema_1_brings_it_up_to_date),
         TEST(lasts_count_and_keep_the_last_success),
         TEST(runs_beyond_the_bound_are_forgotten),
         TEST(runs_beyond_their_age_are_forgotten),
