@@ -3,6 +3,7 @@
 #include "agent/commands/run.h"
 #include "agent/config/duration.h"
 #include "agent/repositories/choose.h"
+#include "agent/repositories/learn.h"
 #include "base/clock.h"
 
 #include <errno.h>
@@ -116,6 +117,8 @@ enum hf_status hf_run_check(struct hf_session *session, struct hf_error *err)
     if (status == HF_OK || status == HF_DAMAGED)
         report(session, &found, hf_clock_monotonic() - start);
     hf_check_report_free(&found);
+    if (session->at_hand->repo && (status == HF_OK || status == HF_DAMAGED))
+        hf_learn_repository(session, session->at_hand);
     if (status == HF_OK)
         return HF_OK;
     (void)hf_session_cause(session, err);

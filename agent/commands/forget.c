@@ -1,6 +1,7 @@
 /* holdfast forget: single snapshots, or what the rules of jobs do not keep */
 #include "agent/commands/run.h"
 #include "agent/repositories/holders.h"
+#include "agent/repositories/learn.h"
 #include "agent/repositories/pins.h"
 #include "agent/repositories/snapshots.h"
 #include "agent/retention/retention.h"
@@ -136,6 +137,7 @@ static enum hf_status forget_in(struct hf_session *session, const struct hf_hold
                                 const struct hf_strings *ids, struct hf_error *err)
 {
     HF_AUTO_PTR(hf_lease) lease = NULL;
+    size_t removed = 0;
     HF_AUTO_FREE struct hf_forgotten *outcomes = calloc(ids->count + 1, sizeof *outcomes);
     const struct hf_lease_options lease_options = {
         .mode = HF_LEASE_SHARED,
@@ -152,9 +154,13 @@ static enum hf_status forget_in(struct hf_session *session, const struct hf_hold
     options.lease = lease;
     if (status == HF_OK) {
         status = hf_forget(holder->opened->repo, ids, &options, outcomes, err);
-        for (size_t i = 0; i < ids->count; i++)
+        for (size_t i = 0; i < ids->count; i++) {
             tell(session, holder, ids->items[i], &outcomes[i]);
+            removed += outcomes[i].outcome == HF_FORGET_REMOVED;
+        }
     }
+    if (removed > 0 && !options.dry_run)
+        hf_learn_repository(session, holder->opened);
     return status == HF_OK ? HF_OK : hf_opened_name(holder->opened, err);
 }
 

@@ -1,6 +1,7 @@
 #include "agent/commands/replicate.h"
 
 #include "agent/config/duration.h"
+#include "agent/repositories/learn.h"
 #include "base/clock.h"
 #include "storage/repository/copy.h"
 
@@ -78,6 +79,8 @@ enum hf_status hf_replicate(struct hf_session *session, const struct hf_replicat
         write_news(session, what, &report, hf_clock_monotonic() - start);
     write_event(session, what, &report, hf_clock_monotonic() - start,
                 status == HF_OK ? NULL : err->text);
+    if (json_array_size(report.copied) > 0 || report.proofs > 0)
+        hf_learn_repository(session, what->to);
     hf_copy_report_free(&report);
     return status == HF_OK ? HF_OK : err->status;
 }

@@ -169,7 +169,7 @@ static void put_holding(struct hf_recorder *r)
         return;
     change.snapshots = stored;
     change.newest = change.first = stored ? part->facts.start : 0;
-    change.proven = r->proven ? part->facts.end : 0;
+    change.proven = change.checked = r->proven ? part->facts.end : 0; /* it was read, too */
     if (hf_history_add_holding(r->history, &change, &err) != HF_OK)
         note_trouble(r, &err);
 }

@@ -1,6 +1,7 @@
 #include "agent/retention/retention.h"
 
 #include "agent/repositories/choose.h"
+#include "agent/repositories/learn.h"
 #include "base/clock.h"
 #include "schedules/zone.h"
 
@@ -317,6 +318,8 @@ enum hf_status hf_retention_apply(struct hf_session *session, const struct hf_op
         status = run(&r, err);
     if (r.lease)
         hf_lease_release(r.lease);
+    if (out->gone > 0 && !request->dry_run)
+        hf_learn_repository(session, opened);
     return status == HF_OK ? HF_OK : hf_opened_name(opened, err);
 }
 

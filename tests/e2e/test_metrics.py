@@ -124,6 +124,40 @@ class Metrics(TestCase):
             short = re.sub("^holdfast_(run|part)_", "…_", name)
             self.assertTrue(name in documented or short in documented, name)
 
+    def test_what_repositories_hold_is_known_after_each_command(self):
+        try:
+            import prometheus_client  # noqa: F401
+        except ImportError:
+            self.skipTest("needs python3-prometheus-client")
+        port = self.free_port()
+        self.start_agent(port)
+        offsite = (f"  offsite: {{path: {self.folder / 'offsite'}, "
+                   f"identity_file: {self.base / 'identity'}}}\n")
+        self.config.write_text(self.config.read_text().replace("sources:\n", offsite + "sources:\n", 1))
+
+        def do(*words):
+            self.hf(*words, repo=False, env=self.state)
+            return self.samples(port)
+
+        def held(samples, repository, name="holdfast_snapshots"):
+            return self.value(samples, name, source="files", repository=repository)
+
+        for _ in range(3):
+            samples = do("backup", "files", "--repository", "local")
+        self.assertEqual(3, held(samples, "local"))
+        self.assertIsNone(held(samples, "local", "holdfast_checked_timestamp_seconds"))
+        samples = do("check", "--repository", "local", "--read-data")
+        checked = held(samples, "local", "holdfast_checked_timestamp_seconds")
+        self.assertGreater(checked, 1.6e9)
+        do("init", "--repository", "offsite", "--replica-of", "local")
+        samples = do("copy", "local", "offsite")
+        self.assertEqual(3, held(samples, "offsite"))
+        self.assertEqual(checked, held(samples, "offsite", "holdfast_checked_timestamp_seconds"))
+        samples = do("forget", self.snapshots()[0]["id"], "--repository", "local")
+        self.assertEqual((2, 3), (held(samples, "local"), held(samples, "offsite")))
+        samples = do("prune", "files", "--keep", "last=1", "--repository", "local")
+        self.assertEqual((1, 3), (held(samples, "local"), held(samples, "offsite")))
+
     def test_page_and_health_and_nothing_else(self):
         port = self.free_port()
         self.start_agent(port)
