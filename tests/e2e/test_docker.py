@@ -44,8 +44,10 @@ class Engine(TestCase):
         self.addCleanup(self.docker, "volume", "rm", "-f", "data", "fresh", check=False)
         self.container("app", "while :; do sleep 1; done")
 
-    def docker(self, *command, check=True):
-        return run(["docker", "--host", f"unix://{self.socket}", *command], check=check).stdout.strip()
+    @classmethod
+    def docker(cls, *command, check=True):
+        return run(["docker", "--host", f"unix://{cls.socket}", *command], check=check,
+                   timeout=300).stdout.strip()
 
     def container(self, name, command, volume="data"):
         found = self.docker("run", "-d", "--network", "none", "--name", name, "-v", f"{volume}:/volume", "--init=false",

@@ -57,18 +57,17 @@ class DockerDrill(Engine):
         own_network()
         super().setUpClass()
         for image in (["postgres"], ["redis", "redis7"], ["redis", "valkey8"]):
-            made = run([ENGINE, image[0], cls.engine, *image[1:]], check=False, timeout=120)
+            made = run([ENGINE, image[0], cls.engine, *image[1:]], check=False, timeout=300)
             if made.returncode == 77:
                 raise unittest.SkipTest(made.stderr)
             if made.returncode:
                 raise AssertionError(made.stderr)
-        docker = ["docker", "--host", f"unix://{cls.socket}"]
         for name, (image, command) in IMAGES.items():
             script = command.replace("\\", "\\\\").replace('"', '\\"')
-            run([*docker, "create", "--name", name, image, "sh"])
-            run([*docker, "commit", "--change", f'ENTRYPOINT ["sh", "-c", "{script}"]', name, name])
-            run([*docker, "rm", name])
-        run([*docker, "network", "create", "stack"])
+            cls.docker("create", "--name", name, image, "sh")
+            cls.docker("commit", "--change", f'ENTRYPOINT ["sh", "-c", "{script}"]', name, name)
+            cls.docker("rm", name)
+        cls.docker("network", "create", "stack")
         cls.postgres.psql("postgres", "CREATE DATABASE app TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'")
         cls.postgres.psql("app", "CREATE TABLE links (id int PRIMARY KEY);"
                                  "INSERT INTO links SELECT generate_series(1, 200)")
@@ -130,7 +129,7 @@ class DockerDrill(Engine):
         self.assert_nothing_is_left()
 
     def test_holdfast_in_a_container_drills_over_a_network_that_both_are_in(self):
-        run([ENGINE, "holdfast", self.engine, harness.HOLDFAST], timeout=120)
+        run([ENGINE, "holdfast", self.engine, harness.HOLDFAST], timeout=300)
         self.configure(more=", network: stack")
         mounts = [f"--volume={path}:{path}" for path in (self.folder, self.base / "identity", self.socket)]
         said = self.docker("run", "--rm", "--network", "stack", *mounts, "holdfast", "holdfast", "drill", "cache",
