@@ -129,9 +129,22 @@ static const char *name_of(const struct hf_chosen *place)
     return place->name ? place->name : place->place;
 }
 
+/* Ids of what went, or on a dry run would. */
+static enum hf_status note_forgotten(const struct hf_retention_report *report,
+                                     struct hf_strings *out, struct hf_error *err)
+{
+    for (size_t i = 0; i < report->list.count; i++) {
+        const struct hf_retention_row *row = &report->rows[i];
+
+        if (row->judged && !row->keep && row->forgotten.outcome == HF_FORGET_REMOVED)
+            HF_TRY(hf_strings_add(out, row->info->id, err));
+    }
+    return HF_OK;
+}
+
 static enum hf_status retain(struct hf_session *session, const struct plan *plan,
                              const struct hf_chosen *place, const struct hf_opened *opened,
-                             struct hf_error *err)
+                             struct hf_strings *out_forgotten, struct hf_error *err)
 {
     HF_AUTO(hf_retention_report) report = {.rows = NULL};
     const struct hf_retention_request request = {
@@ -148,6 +161,7 @@ static enum hf_status retain(struct hf_session *session, const struct plan *plan
         (void)!hf_retention_tell(session, name_of(place), &request, &report, &ignored);
         return status;
     }
+    HF_TRY(note_forgotten(&report, out_forgotten, err));
     return hf_retention_tell(session, name_of(place), &request, &report, err);
 }
 
@@ -155,11 +169,12 @@ static enum hf_status prune_place(struct hf_session *session, const struct plan 
                                   const struct hf_chosen *place, struct hf_error *err)
 {
     struct hf_opened *opened;
+    HF_AUTO(hf_strings) forgotten = HF_STRINGS_INIT;
 
     HF_TRY(hf_session_new_work(session, err));
     HF_TRY(hf_choose_open_beside(session, place, &opened, err));
-    HF_TRY(retain(session, plan, place, opened, err));
-    return hf_prune_packs(session, opened, name_of(place), err);
+    HF_TRY(retain(session, plan, place, opened, &forgotten, err));
+    return hf_prune_packs(session, opened, name_of(place), &forgotten, err);
 }
 
 static enum hf_status record_place(struct hf_session *session, const struct plan *plan,

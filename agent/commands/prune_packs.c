@@ -105,11 +105,13 @@ static void tell_event(struct hf_session *session, const char *name,
 }
 
 enum hf_status hf_prune_packs(struct hf_session *session, const struct hf_opened *opened,
-                              const char *name, struct hf_error *err)
+                              const char *name, const struct hf_strings *forgotten,
+                              struct hf_error *err)
 {
     struct hf_prune_report report = {.snapshots = 0};
     struct hf_prune_options options = {
         .dry_run = session->args->given[HF_OPT_DRY_RUN],
+        .forgotten = forgotten,
         .wait = HF_PRUNE_WAIT_S * HF_NS_PER_S,
         .repack_percent = HF_PRUNE_REPACK_PERCENT,
         .repack_bytes = HF_PRUNE_REPACK_BYTES,

@@ -29,6 +29,7 @@
 
 #include "base/cancel.h"
 #include "base/observer.h"
+#include "base/text.h"
 #include "storage/repository/repository.h"
 
 enum {
@@ -39,7 +40,10 @@ enum {
 #define HF_PRUNE_REPACK_BYTES (UINT64_C(8) << 30)
 
 struct hf_prune_options {
-    bool dry_run;  /* writes nothing (but a lease, where it can), and says what would be done */
+    bool dry_run; /* writes nothing (but a lease, where it can), and says what would be done */
+    const struct hf_strings *forgotten; /* whole ids, borrowed; NULL: none. On a dry run these
+                                           snapshots need nothing; on any other they are no
+                                           different from the rest */
     int64_t grace; /* ns between marking and removing; also the age of a pack before it is marked.
                       HF_PRUNE_GRACE_S. 0 leaves the leases as the only guard */
     int64_t wait;  /* ns for others to be done before a sweep; new backups wait meanwhile.

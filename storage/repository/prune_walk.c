@@ -308,15 +308,40 @@ static int by_key(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+static bool is_in(const struct hf_strings *sorted, const char *text)
+{
+    return sorted->count > 0 &&
+           bsearch(&text, sorted->items, sorted->count, sizeof *sorted->items, by_key);
+}
+
 /* Those that were not walked yet. */
 static enum hf_status new_keys(const struct hf_prune *prune, const struct hf_strings *all,
                                struct hf_strings *out, struct hf_error *err)
 {
-    const struct hf_strings *walked = &prune->walked;
     for (size_t i = 0; i < all->count; i++)
-        if (walked->count == 0 ||
-            !bsearch(&all->items[i], walked->items, walked->count, sizeof *walked->items, by_key))
+        if (!is_in(&prune->walked, all->items[i]))
             HF_TRY(hf_strings_add(out, all->items[i], err));
+    return HF_OK;
+}
+
+/* All that are there, but on a dry run those that would be forgotten. */
+static enum hf_status load_keys(const struct hf_prune *prune, struct hf_strings *out,
+                                struct hf_error *err)
+{
+    const struct hf_strings *forgotten = prune->options->forgotten;
+    HF_AUTO(hf_strings) there = HF_STRINGS_INIT;
+    HF_AUTO(hf_strings) without = HF_STRINGS_INIT;
+    if (!prune->options->dry_run || !forgotten || forgotten->count == 0)
+        return hf_snapshot_keys(prune->repo, out, err);
+    HF_TRY(hf_snapshot_keys(prune->repo, &there, err));
+    for (size_t i = 0; i < forgotten->count; i++)
+        HF_TRY(hf_strings_add(&without, forgotten->items[i], err));
+    qsort(without.items, without.count, sizeof *without.items, by_key);
+    for (size_t i = 0; i < there.count; i++) {
+        char id[HF_SNAPSHOT_ID_TEXT];
+        if (!hf_manifest_key_id(there.items[i], id) || !is_in(&without, id))
+            HF_TRY(hf_strings_add(out, there.items[i], err));
+    }
     return HF_OK;
 }
 
@@ -343,7 +368,7 @@ enum hf_status hf_prune_walk(struct hf_prune *prune, struct hf_error *err)
 {
     HF_AUTO(hf_strings) all = HF_STRINGS_INIT;
     HF_AUTO(hf_strings) keys = HF_STRINGS_INIT;
-    HF_TRY(hf_snapshot_keys(prune->repo, &all, err));
+    HF_TRY(load_keys(prune, &all, err));
     HF_TRY(new_keys(prune, &all, &keys, err));
     hf_observe_expect(prune->options->observer, 0, prune->walked.count + keys.count);
     HF_TRY(walk_keys(prune, &keys, err));

@@ -70,6 +70,11 @@ class Retention(TestCase):
         options.setdefault("env", self.days_ago(0))
         return self.hf("prune", "--json", *arguments, repo=False, **options)
 
+    def pruned(self, *arguments, **options):
+        """What became of the packs, by repository."""
+        return {e["repository"]: e for e in self.prune(*arguments, **options).events
+                if e["event"] == "prune"}
+
     def verdicts(self, *arguments, repository="local", **options):
         return {e["snapshot"]: e for e in self.prune(*arguments, **options).events
                 if e["event"] == "retention" and e["repository"] == repository}
@@ -185,8 +190,11 @@ class Room(Retention):
         full = self.stored()
         dry = self.prune("--dry-run", env=self.days_ago(5))
         self.assertEqual(full, self.stored())
-        first = {e["repository"]: e for e in self.prune(env=self.days_ago(1)).events
-                 if e["event"] == "prune"}
+        would = self.pruned("--dry-run", env=self.days_ago(1))
+        first = self.pruned(env=self.days_ago(1))
+        for repository, event in first.items():
+            for key in ("snapshots", "chunks", "needed", "marked", "dead_bytes"):
+                self.assertEqual(event[key], would[repository][key], (repository, key))
         self.assertEqual({"local", "offsite"}, set(first))
         self.assertGreater(first["local"]["marked"]["packs"], 0)
         self.assertEqual(0, first["local"]["deleted"]["packs"])

@@ -275,6 +275,57 @@ static void prune_dry_run_says_the_same_and_writes_nothing(void **state)
     }
 }
 
+static void assert_same_count(struct hf_prune_count a, struct hf_prune_count b)
+{
+    assert_int_equal(a.packs, b.packs);
+    assert_int_equal(a.bytes, b.bytes);
+}
+
+static void prune_dry_run_takes_the_forgotten_for_gone(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hf_error err = HF_ERROR_INIT;
+    struct hf_prune_options options = options_of(GRACE);
+    struct hf_prune_report would, did;
+    HF_AUTO(hf_strings) gone = HF_STRINGS_INIT;
+    char id[HF_SNAPSHOT_ID_TEXT];
+    fixture_backup(fixture, "app", kept, 2, id);
+    fixture_backup(fixture, "app", other, 2, id);
+    pass(fixture, GRACE + HOUR);
+    assert_ok(hf_strings_add(&gone, id, &err), &err);
+    options.dry_run = true;
+    options.forgotten = &gone;
+    assert_ok(prune_with(fixture->repo, options, &would, &err), &err);
+    assert_adds_up(&would);
+    assert_int_equal(would.snapshots, 1);
+    assert_int_equal(would.marked.packs, 2);
+    forget(fixture->store, id);
+    did = prune(fixture->repo);
+    assert_int_equal(would.snapshots, did.snapshots);
+    assert_int_equal(would.chunks, did.chunks);
+    assert_same_count(would.marked, did.marked);
+    assert_same_count(would.needed, did.needed);
+}
+
+/* Only a dry run may do without a snapshot that is there. */
+static void prune_keeps_what_a_snapshot_said_to_be_forgotten_needs(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hf_error err = HF_ERROR_INIT;
+    struct hf_prune_options options = options_of(GRACE);
+    struct hf_prune_report report;
+    HF_AUTO(hf_strings) gone = HF_STRINGS_INIT;
+    char id[HF_SNAPSHOT_ID_TEXT];
+    fixture_backup(fixture, "app", other, 2, id);
+    pass(fixture, GRACE + HOUR);
+    assert_ok(hf_strings_add(&gone, id, &err), &err);
+    options.forgotten = &gone;
+    assert_ok(prune_with(fixture->repo, options, &report, &err), &err);
+    assert_int_equal(report.snapshots, 1);
+    assert_int_equal(report.marked.packs, 0);
+    assert_whole(fixture->repo);
+}
+
 static void prune_stops_at_a_manifest_that_cannot_be_read(void **state)
 {
     struct fixture *fixture = *state;
@@ -856,6 +907,8 @@ int main(void)
         TEST(prune_leaves_young_packs_unmarked),
         TEST(prune_removes_orphans_that_no_index_names),
         TEST(prune_dry_run_says_the_same_and_writes_nothing),
+        TEST(prune_dry_run_takes_the_forgotten_for_gone),
+        TEST(prune_keeps_what_a_snapshot_said_to_be_forgotten_needs),
         TEST(prune_stops_at_a_manifest_that_cannot_be_read),
         TEST(prune_stops_at_a_catalog_that_cannot_be_read),
         TEST(prune_counts_needed_chunks_that_are_nowhere),
