@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -244,6 +245,45 @@ static void lock_that_is_held_is_busy_and_goes_with_its_process(void **state)
     (void)close(ready[1]);
 }
 
+/* As another user, where the modes of folder and socket do not stand in the way. Exits with 0 when
+ * it is hung up on without a word. */
+static void connect_as_another(const struct fixture *f)
+{
+    const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "control.sock"};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    char byte;
+
+    (void)alarm(20);
+    if (chdir(f->state) != 0 || setgid(65534) != 0 || setuid(65534) != 0 ||
+        connect(fd, (const struct sockaddr *)&address, sizeof address) != 0)
+        _exit(2);
+    _exit(read(fd, &byte, 1) == 0 ? 0 : 3);
+}
+
+static void serve_another_user_is_hung_up_on(void **state)
+{
+    struct fixture *f = *state;
+    HF_AUTO_FREE char *path = NULL;
+    struct hf_error err = HF_ERROR_INIT;
+    int how = 0;
+    pid_t child;
+
+    if (geteuid() != 0)
+        skip();
+    assert_ok(hf_text_format(&path, &err, "%s/control.sock", f->state), &err);
+    assert_int_equal(chmod(f->state, 0711), 0);
+    assert_int_equal(chmod(path, 0666), 0);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        connect_as_another(f);
+    serve(f);
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_true(WIFEXITED(how));
+    assert_int_equal(WEXITSTATUS(how), 0);
+    assert_int_equal(f->asked, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -254,6 +294,7 @@ int main(void)
         TEST(send_to_one_who_does_not_read_lets_go_of_him),
         TEST(serve_too_many_refuses_the_last),
         TEST(open_socket_is_for_its_user_alone),
+        TEST(serve_another_user_is_hung_up_on),
         TEST(connect_without_agent_is_not_found),
         TEST(lock_that_is_held_is_busy_and_goes_with_its_process),
     };
