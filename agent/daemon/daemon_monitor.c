@@ -26,6 +26,7 @@ struct hf_board {
     struct row *rows;
     size_t count;
     int64_t written; /* monotonic */
+    bool filled;     /* rows say when jobs are due */
 };
 
 static int64_t next_of(void *ctx, const char *job)
@@ -62,6 +63,7 @@ static void clear_rows(struct hf_board *board)
     free(board->rows);
     board->rows = NULL;
     board->count = 0;
+    board->filled = false;
 }
 
 static enum hf_status name_rows(struct hf_board *board, const struct hf_agenda *agenda,
@@ -142,10 +144,11 @@ void hf_daemon_monitor_write(struct hf_daemon *d)
     int64_t now = hf_clock_monotonic();
     struct hf_plan_view view;
 
-    if (!board || now - board->written < HF_NS_PER_S)
+    if (!board || (board->filled && now - board->written < HF_NS_PER_S))
         return;
     (void)pthread_mutex_lock(&board->lock);
     board->written = now;
+    board->filled = true;
     for (size_t i = 0; i < board->count; i++) {
         if (hf_planner_view(d->planner, i, hf_daemon_now(d), &view))
             board->rows[i].next = view.next == HF_NEVER ? 0 : view.next;

@@ -1,9 +1,12 @@
 #!/usr/bin/python3
 """What the agent serves over HTTP: metrics as Prometheus reads them, health, the status page."""
 import http.client
+import json
 import signal
 import socket
 import re
+
+import yaml
 
 import harness
 from agent_harness import Agent
@@ -157,6 +160,38 @@ class Metrics(TestCase):
         self.assertEqual((2, 3), (held(samples, "local"), held(samples, "offsite")))
         samples = do("prune", "files", "--keep", "last=1", "--repository", "local")
         self.assertEqual((1, 3), (held(samples, "local"), held(samples, "offsite")))
+
+    def test_examples_ask_for_metrics_that_there_are(self):
+        dashboard = json.loads((TOP / "examples/grafana/holdfast.json").read_text())
+        scrape = yaml.safe_load((TOP / "examples/prometheus/prometheus.yml").read_text())
+        alerts = yaml.safe_load((TOP / "examples/prometheus/holdfast-alerts.yml").read_text())
+        self.assertEqual(["holdfast-alerts.yml"], scrape["rule_files"])
+        self.assertEqual(["holdfast"], [group["name"] for group in alerts["groups"]])
+        rules = [rule["expr"] for group in alerts["groups"] for rule in group["rules"]]
+        panels = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+        variables = [v["query"] for v in dashboard["templating"]["list"] if v["type"] == "query"]
+        self.assertEqual(len(dashboard["panels"]), len({panel["id"] for panel in dashboard["panels"]}))
+        port = self.free_port()
+        self.configure(port)
+        self.config.write_text(self.config.read_text().replace(
+            "proven_within: 8d", 'proven_within: 8d, schedule: "0 2 1 1 *"'))
+        agent = Agent(self, self.config, env=self.state)
+        agent.wait("the agent runs")
+        for words in (("backup", "nightly"), ("check", "--read-data"), ("drill", "nightly"), ("prune",)):
+            self.hf(*words, repo=False, env=self.state)
+        text = self.get("/metrics", port)[2]
+        there = {}  # name: its labels
+        for name, labels in re.findall(r"^(holdfast_\w+)(\{.*\})? ", text, re.MULTILINE):
+            there[name] = set(re.findall(r'(\w+)="', labels)) | {"instance", "job"}
+        asked = set()
+        for expression in rules + panels + variables:
+            found = re.findall(r"(holdfast_\w+)(\{[^}]*\})?", expression)
+            self.assertTrue(found, expression)
+            for name, labels in found:
+                self.assertIn(name, there, expression)
+                self.assertLessEqual(set(re.findall(r'(\w+)=~?"', labels)), there[name], expression)
+                asked.add(name)
+        self.assertGreater(len(asked), 12)
 
     def test_page_and_health_and_nothing_else(self):
         port = self.free_port()
