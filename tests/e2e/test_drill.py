@@ -411,6 +411,17 @@ class Ended:
         self.assert_nothing_is_left()
         self.assertEqual({"app": "stored"}, self.states())
 
+    def test_sigterm_leaves_nothing_on_a_given_server(self):
+        before = self.postgres.databases()
+        process = self.running(self.on_server() + self.SLOW, "app")
+        self.asleep(self.postgres.url, process)
+        self.assertEqual(1 + len(before), len(self.postgres.databases()))
+        process.send_signal(signal.SIGTERM)
+        result = self.finish(process, FAILED, timeout=30)
+        self.assertIn("INTERRUPTED", result.out)
+        self.assertEqual(before, self.postgres.databases())
+        self.assertEqual({"app": "stored"}, self.states())
+
     def test_next_drill_removes_what_a_killed_one_left(self):
         process = self.running(self.SLOW, "app")
         self.asleep(self.temporary, process)
