@@ -302,6 +302,28 @@ class Failures(AgentCase):
         agent.end()
 
 
+class Order(AgentCase):
+    def test_job_follows_another_and_a_window_holds_one_back(self):
+        self.sources["absent"] = {"volume": {"path": str(self.folder / "absent")}}
+        noon = {"schedule": "0 12 * * *", "timezone": "UTC", "retries": 0}
+        self.write({"first": {"sources": ["v"], **noon},
+                    "second": {"sources": ["v"], "after": ["first"]},
+                    "broken": {"sources": ["absent"], **noon},
+                    "never": {"sources": ["v"], "after": ["broken"]},
+                    "held": {"sources": ["v"], "not_during": ["11:00-13:00"], **noon}})
+        agent = Agent(self, self.config, start="2026-06-01T11:59:50", skip=7200)
+        agent.wait("held: backup is done")
+        agent.end()
+        self.assertEqual(1, agent.count("second: backup begins, .*after"))
+        runs = {e["job"]: e for e in self.run_hf("history", "--json").events if e["event"] == "run"}
+        self.assertEqual({"first", "second", "broken", "held"}, set(runs))
+        self.assertLess(runs["first"]["start"], "2026-06-01T12:10")
+        self.assertLessEqual(runs["first"]["end"], runs["second"]["start"])
+        self.assertLess(runs["second"]["start"], "2026-06-01T12:10")
+        self.assertGreaterEqual(runs["held"]["start"], "2026-06-01T13:00")
+        self.assertEqual(("done", "after"), (runs["second"]["outcome"], runs["second"]["trigger"]))
+
+
 class Watched(AgentCase):
     def test_health_and_metrics_are_there_and_follow_a_reload(self):
         self.write({"quick": {"sources": ["v"], "schedule": "0 0 1 1 *"}})
