@@ -1,5 +1,7 @@
 #include "base/json.h"
 
+#include "base/clock.h"
+
 #include <malloc.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -237,4 +239,14 @@ enum hf_status hf_json_string_optional(const json_t *object, const char *key, co
     if (!value || json_is_null(value))
         return HF_OK;
     return hf_json_string(object, key, out, err);
+}
+
+json_t *hf_json_time(int64_t time)
+{
+    char text[HF_TIME_TEXT];
+
+    if (time <= 0)
+        return json_null();
+    hf_time_format(text, time);
+    return json_string(text);
 }

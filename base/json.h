@@ -28,6 +28,9 @@ enum hf_status hf_json_dump(const json_t *json, struct hf_buf *out,
 /* json_pack for objects, with out-of-memory as an error. New reference. */
 enum hf_status hf_json_pack(json_t **out, struct hf_error *err, const char *format,
                             ...) HF_WARN_UNUSED;
+/* A moment of the wall clock as text (hf_time_format), or null for 0, "never". New reference; NULL
+ * when out of memory, which json_pack passes on. */
+json_t *hf_json_time(int64_t time);
 
 /* Required fields. Strings are borrowed from the object. */
 enum hf_status hf_json_string(const json_t *object, const char *key, const char **out,

@@ -39,16 +39,6 @@ static json_t *text_or_null(const char *text)
     return json ? json : json_string("(no text)"); /* not UTF-8: not written by us */
 }
 
-static json_t *time_or_null(int64_t time)
-{
-    char text[HF_TIME_TEXT];
-
-    if (time <= 0)
-        return json_null();
-    hf_time_format(text, time);
-    return json_string(text);
-}
-
 static double seconds_between(int64_t start, int64_t end)
 {
     return end > start ? (double)(end - start) / (double)HF_NS_PER_S : 0;
@@ -63,8 +53,8 @@ static json_t *run_json(const struct hf_history_run *run)
         "run", text_or_null(run->id), "command", text_or_null(run->command), "job",
         text_or_null(run->job), "subject", text_or_null(run->subject), "trigger",
         text_or_null(run->trigger), "host", text_or_null(run->host), "version",
-        text_or_null(run->version), "start", time_or_null(run->start), "end",
-        time_or_null(run->end), "seconds", took, "outcome", hf_history_outcome_name(run->outcome),
+        text_or_null(run->version), "start", hf_json_time(run->start), "end",
+        hf_json_time(run->end), "seconds", took, "outcome", hf_history_outcome_name(run->outcome),
         "status", text_or_null(run->error ? hf_status_words(run->status) : NULL), "error",
         text_or_null(run->error), "read_bytes", (json_int_t)run->read_bytes, "stored_bytes",
         (json_int_t)run->stored_bytes, "bytes_per_second",
@@ -82,8 +72,8 @@ static json_t *part_json(const struct hf_history_part *part)
         "s:o}",
         "action", text_or_null(part->action), "job", text_or_null(part->job), "source",
         text_or_null(part->source), "repository", text_or_null(part->repository), "snapshot",
-        text_or_null(part->snapshot), "start", time_or_null(part->start), "end",
-        time_or_null(part->end), "seconds", took, "outcome", hf_history_outcome_name(part->outcome),
+        text_or_null(part->snapshot), "start", hf_json_time(part->start), "end",
+        hf_json_time(part->end), "seconds", took, "outcome", hf_history_outcome_name(part->outcome),
         "status", text_or_null(part->error ? hf_status_words(part->status) : NULL), "error",
         text_or_null(part->error), "read_bytes", (json_int_t)part->read_bytes, "stored_bytes",
         (json_int_t)part->stored_bytes, "records", (json_int_t)part->records, "bytes_per_second",
@@ -175,7 +165,7 @@ static enum hf_status take_note(void *ctx, const struct hf_history_note *note, s
                    note->kind == HF_HISTORY_STEP ? "" : ": ", note->work ? note->work : "",
                    note->work ? ": " : "", note->text);
     return json_array_append_new(view->notes,
-                                 json_pack("{s:o, s:s, s:o, s:o}", "time", time_or_null(note->time),
+                                 json_pack("{s:o, s:s, s:o, s:o}", "time", hf_json_time(note->time),
                                            "kind", hf_history_note_name(note->kind), "work",
                                            text_or_null(note->work), "text",
                                            text_or_null(note->text))) == 0

@@ -6,6 +6,7 @@
 #include "agent/repositories/learn.h"
 #include "agent/terminal/table.h"
 #include "base/clock.h"
+#include "base/json.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -22,22 +23,12 @@ static const struct hf_alarm *alarm_of(const struct hf_alarms *alarms, const cha
     return found;
 }
 
-static json_t *time_or_null(int64_t time)
-{
-    char text[HF_TIME_TEXT];
-
-    if (time <= 0)
-        return json_null();
-    hf_time_format(text, time);
-    return json_string(text);
-}
-
 static json_t *source_json(const struct hf_history_holding *holding, const struct hf_alarm *alarm)
 {
     return json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:b}", "source", holding->source, "snapshots",
-                     (json_int_t)holding->snapshots, "newest", time_or_null(holding->newest),
-                     "checked", time_or_null(holding->checked), "proven",
-                     time_or_null(holding->proven), "proven_within_seconds",
+                     (json_int_t)holding->snapshots, "newest", hf_json_time(holding->newest),
+                     "checked", hf_json_time(holding->checked), "proven",
+                     hf_json_time(holding->proven), "proven_within_seconds",
                      alarm ? json_real((double)alarm->within / (double)HF_NS_PER_S) : json_null(),
                      "alarm", alarm && alarm->on);
 }

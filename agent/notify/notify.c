@@ -153,16 +153,6 @@ static bool recovers(struct hf_history *history, const struct hf_history_run *ru
            before.failed;
 }
 
-static json_t *time_or_null(int64_t time)
-{
-    char text[HF_TIME_TEXT];
-
-    if (time <= 0)
-        return json_null();
-    hf_time_format(text, time);
-    return json_string(text);
-}
-
 static json_t *run_body(const struct hf_history_run *run)
 {
     char error[HF_ERROR_TEXT_MAX] = "";
@@ -174,7 +164,7 @@ static json_t *run_body(const struct hf_history_run *run)
                      run->trigger, "outcome", hf_history_outcome_name(run->outcome), "status",
                      run->error ? hf_status_words(run->status) : NULL, "error",
                      run->error ? error : NULL, "exit_code", hf_status_exit_code(run->status),
-                     "start", time_or_null(run->start), "end", time_or_null(run->end), "seconds",
+                     "start", hf_json_time(run->start), "end", hf_json_time(run->end), "seconds",
                      (double)(run->end - run->start) / (double)HF_NS_PER_S, "read_bytes",
                      (json_int_t)run->read_bytes, "stored_bytes", (json_int_t)run->stored_bytes,
                      "warnings", (json_int_t)run->warnings);
@@ -207,8 +197,8 @@ void hf_notify_run(const struct hf_config *config, struct hf_output *output,
 static json_t *alarm_body(const struct hf_alarm *alarm, int64_t since)
 {
     return json_pack("{s:s, s:s, s:o, s:f, s:o}", "job", alarm->job, "source", alarm->source,
-                     "proven", time_or_null(alarm->proven), "proven_within_seconds",
-                     (double)alarm->within / (double)HF_NS_PER_S, "since", time_or_null(since));
+                     "proven", hf_json_time(alarm->proven), "proven_within_seconds",
+                     (double)alarm->within / (double)HF_NS_PER_S, "since", hf_json_time(since));
 }
 
 static void tell_alarm(const struct hf_config *config, struct hf_output *output,

@@ -206,6 +206,15 @@ static void json_string_optional_absent_stays_and_wrong_fails(void **state)
     assert_fails(hf_json_string_optional(json, "i", &text, &err), HF_DAMAGED, &err);
 }
 
+static void json_time_never_is_null_and_others_are_text(void **state)
+{
+    (void)state;
+    HF_AUTO_JSON never = hf_json_time(0);
+    HF_AUTO_JSON second = hf_json_time(INT64_C(1000000000));
+    assert_true(json_is_null(never));
+    assert_string_equal(json_string_value(second), "1970-01-01T00:00:01Z");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +228,7 @@ int main(void)
         cmocka_unit_test(json_getters_right_types_are_read),
         cmocka_unit_test(json_getters_missing_or_wrong_fields_are_named),
         cmocka_unit_test(json_u64_above_the_bound_is_damaged),
+        cmocka_unit_test(json_time_never_is_null_and_others_are_text),
         cmocka_unit_test(json_hex_wrong_length_or_digits_is_damaged),
         cmocka_unit_test(json_string_optional_absent_stays_and_wrong_fails),
     };
