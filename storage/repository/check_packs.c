@@ -3,60 +3,18 @@
 
 #include "base/random.h"
 #include "storage/repository/index_recall.h"
+#include "storage/repository/pack_list.h"
 
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What is in the store under packs/, sorted by id. */
-struct inventory {
-    struct present {
-        struct hf_chunk_id id;
-        uint64_t size;
-    } * items;
-    size_t count, cap;
-};
-
 struct pack_work {
     struct hf_check *check;
-    struct inventory present;
+    struct hf_pack_list present;
     bool *was_dropped; /* by number, before this check */
     bool *read;        /* by number: read it whole */
 };
-
-static enum hf_status take_present(void *ctx, const char *key, const struct hf_store_stat *stat,
-                                   struct hf_error *err)
-{
-    struct inventory *inventory = ctx;
-    struct present item = {.size = stat->size};
-    if (!hf_pack_name_parse(key, &item.id))
-        return HF_OK;
-    if (inventory->count == inventory->cap) {
-        size_t cap = inventory->cap ? 2 * inventory->cap : 256;
-        struct present *items = realloc(inventory->items, cap * sizeof *items);
-        if (!items)
-            return hf_error_memory(err);
-        inventory->items = items;
-        inventory->cap = cap;
-    }
-    inventory->items[inventory->count++] = item;
-    return HF_OK;
-}
-
-static int by_id(const void *a, const void *b)
-{
-    const struct present *x = a, *y = b;
-    return memcmp(x->id.bytes, y->id.bytes, sizeof x->id.bytes);
-}
-
-static const struct present *find_present(const struct inventory *inventory,
-                                          const struct hf_chunk_id *id)
-{
-    struct present key = {.id = *id};
-    if (inventory->count == 0)
-        return NULL;
-    return bsearch(&key, inventory->items, inventory->count, sizeof key, by_id);
-}
 
 struct fault_ctx {
     struct hf_check *check;
@@ -246,7 +204,7 @@ static enum hf_status examine(void *arg, size_t number, struct hf_error *err)
     struct pack_work *work = arg;
     struct hf_check *check = work->check;
     const struct hf_index_pack *pack = hf_index_pack(check->index, number);
-    const struct present *present = find_present(&work->present, &pack->id);
+    const struct hf_listed_pack *present = hf_pack_list_find(&work->present, &pack->id);
     atomic_fetch_add(&check->objects, 1);
     /* A survey that came later than the list may know a pack that is too new for it. */
     if (!present && !hf_index_is_dropped(check->index, &pack->id))
@@ -284,9 +242,7 @@ static enum hf_status run(struct pack_work *work, struct hf_error *err)
 {
     struct hf_check *check = work->check;
     HF_TRY(load_index(work, err));
-    HF_TRY(hf_store_list(check->repo->store, "packs/", take_present, &work->present, err));
-    if (work->present.count > 1)
-        qsort(work->present.items, work->present.count, sizeof *work->present.items, by_id);
+    HF_TRY(hf_pack_list_load(&work->present, check->repo->store, err));
     if (check->options->read_percent > 0)
         choose(work, check->options->read_percent);
     hf_observe_expect(check->options->observer, bytes_to_read(work), check->pack_count);
@@ -299,7 +255,7 @@ enum hf_status hf_check_packs(struct hf_check *check, struct hf_error *err)
 {
     struct pack_work work = {.check = check};
     enum hf_status status = run(&work, err);
-    free(work.present.items);
+    hf_pack_list_done(&work.present);
     free(work.was_dropped);
     free(work.read);
     return status;

@@ -3,42 +3,13 @@
 
 #include "base/clock.h"
 #include "storage/repository/index_recall.h"
+#include "storage/repository/pack_list.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* A time so far ahead means that the store's clock was set back since, and says nothing. */
 static const int64_t absurd = 86400 * HF_NS_PER_S;
-
-struct listed {
-    struct hf_chunk_id id;
-    uint64_t size;
-    int64_t mtime;
-};
-
-struct inventory {
-    struct listed *items;
-    size_t count, cap;
-};
-
-static enum hf_status note_pack(void *ctx, const char *key, const struct hf_store_stat *stat,
-                                struct hf_error *err)
-{
-    struct inventory *inventory = ctx;
-    struct listed item = {.size = stat->size, .mtime = stat->mtime};
-    if (!hf_pack_name_parse(key, &item.id))
-        return HF_OK;
-    if (inventory->count == inventory->cap) {
-        size_t cap = inventory->cap ? 2 * inventory->cap : 256;
-        struct listed *items = realloc(inventory->items, cap * sizeof *items);
-        if (!items)
-            return hf_error_memory(err);
-        inventory->items = items;
-        inventory->cap = cap;
-    }
-    inventory->items[inventory->count++] = item;
-    return HF_OK;
-}
 
 static void note_fault(void *ctx, const char *object, const struct hf_error *why)
 {
@@ -80,10 +51,10 @@ enum hf_status hf_prune_grow(struct hf_prune *prune, struct hf_error *err)
     return HF_OK;
 }
 
-static void place(struct hf_prune *prune, const struct inventory *inventory)
+static void place(struct hf_prune *prune, const struct hf_pack_list *list)
 {
-    for (size_t i = 0; i < inventory->count; i++) {
-        const struct listed *item = &inventory->items[i];
+    for (size_t i = 0; i < list->count; i++) {
+        const struct hf_listed_pack *item = &list->items[i];
         const struct hf_index_pack *pack = hf_index_find_pack(prune->index, &item->id);
         hf_prune_add(&prune->report->packs, item->size);
         if (!pack || pack->size != item->size) {
@@ -97,15 +68,15 @@ static void place(struct hf_prune *prune, const struct inventory *inventory)
 
 enum hf_status hf_prune_load(struct hf_prune *prune, struct hf_error *err)
 {
-    struct inventory inventory = {.count = 0};
-    enum hf_status status = hf_store_list(prune->repo->store, "packs/", note_pack, &inventory, err);
+    struct hf_pack_list list = {.count = 0};
+    enum hf_status status = hf_pack_list_load(&list, prune->repo->store, err);
     if (status == HF_OK)
         status = load_index(prune, err);
     if (status == HF_OK)
         status = hf_prune_grow(prune, err);
     if (status == HF_OK)
-        place(prune, &inventory);
-    free(inventory.items);
+        place(prune, &list);
+    hf_pack_list_done(&list);
     return status;
 }
 
