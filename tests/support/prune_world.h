@@ -35,20 +35,6 @@ static const struct fixture_stream mixed[] = {
     {"data/g", HF_STREAM_BYTES, 90000, 7},
 };
 
-static inline int set_up(void **state)
-{
-    static struct fixture fixture;
-    fixture_open(&fixture);
-    *state = &fixture;
-    return 0;
-}
-
-static inline int tear_down(void **state)
-{
-    fixture_close(*state);
-    return 0;
-}
-
 static inline struct hf_prune_options options_of(int64_t grace)
 {
     return (struct hf_prune_options){.grace = grace};
@@ -160,6 +146,6 @@ static inline void make_mostly_dead(struct fixture *fixture, char id[HF_SNAPSHOT
     forget(fixture->store, gone);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 
 #endif

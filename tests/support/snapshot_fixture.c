@@ -44,6 +44,20 @@ void fixture_close(struct fixture *fixture)
     hf_secret_free(fixture->passphrase);
 }
 
+int fixture_set_up(void **state)
+{
+    static struct fixture fixture;
+    fixture_open(&fixture);
+    *state = &fixture;
+    return 0;
+}
+
+int fixture_tear_down(void **state)
+{
+    fixture_close(*state);
+    return 0;
+}
+
 enum hf_status fixture_reopen(struct hf_store *store, const struct hf_secret *passphrase,
                               struct hf_repo **out, struct hf_error *err)
 {

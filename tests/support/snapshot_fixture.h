@@ -24,6 +24,9 @@ struct fixture_stream {
 
 void fixture_open(struct fixture *fixture);
 void fixture_close(struct fixture *fixture);
+/* The same as cmocka calls them: one at a time, *state is the fixture. */
+int fixture_set_up(void **state);
+int fixture_tear_down(void **state);
 /* Opens the same store anew, also one that was damaged. */
 enum hf_status fixture_reopen(struct hf_store *store, const struct hf_secret *passphrase,
                               struct hf_repo **out, struct hf_error *err) HF_WARN_UNUSED;

@@ -28,20 +28,6 @@ static const struct fixture_stream mixed[] = {
 };
 enum { MIXED = sizeof mixed / sizeof mixed[0] };
 
-static int set_up(void **state)
-{
-    static struct fixture fixture;
-    fixture_open(&fixture);
-    *state = &fixture;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    fixture_close(*state);
-    return 0;
-}
-
 static void backup_comes_back(void **state)
 {
     struct fixture *fixture = *state;
@@ -299,7 +285,7 @@ static void begin_too_little_memory_is_refused(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(backup_comes_back),
         TEST(backup_unchanged_stores_next_to_nothing),

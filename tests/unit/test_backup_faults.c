@@ -25,20 +25,6 @@ static const struct fixture_stream few[] = {
 };
 enum { FEW = sizeof few / sizeof few[0] };
 
-static int set_up(void **state)
-{
-    static struct fixture fixture;
-    fixture_open(&fixture);
-    *state = &fixture;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    fixture_close(*state);
-    return 0;
-}
-
 /* The n-th operation on the store fails, for every n: no snapshot, and the next run makes one with
  * what is there. */
 static void fail_each_operation(enum hf_fault fault)
@@ -161,7 +147,7 @@ static void commit_lease_lost_and_pack_gone_fails(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(backup_each_operation_fails_before_no_snapshot),
         cmocka_unit_test(backup_each_operation_fails_after_next_run_succeeds),

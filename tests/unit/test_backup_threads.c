@@ -23,20 +23,6 @@ static const struct fixture_stream mixed[] = {
 };
 enum { MIXED = sizeof mixed / sizeof mixed[0] };
 
-static int set_up(void **state)
-{
-    static struct fixture fixture;
-    fixture_open(&fixture);
-    *state = &fixture;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    fixture_close(*state);
-    return 0;
-}
-
 enum { PRODUCERS = 4, TINY = 3000, SHARED_STREAMS = 12 };
 
 struct producers {
@@ -134,7 +120,7 @@ static void two_backups_at_once_both_come_back(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(backup_many_tiny_streams_from_threads_come_back),
         TEST(backup_large_streams_from_threads_come_back),

@@ -15,20 +15,6 @@
 #include "tests/support/repo_fixture.h"
 #include "tests/support/snapshot_fixture.h"
 
-static int set_up(void **state)
-{
-    static struct fixture fixture;
-    fixture_open(&fixture);
-    *state = &fixture;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    fixture_close(*state);
-    return 0;
-}
-
 static struct hf_index *new_index(void)
 {
     struct hf_index *index;
@@ -336,18 +322,23 @@ static void parse_truncated_or_flipped_is_damage_or_exact(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(flush_load_same_index, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(flush_many_packs_several_objects, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(drop_pack_found_last_and_known_after_load, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(revive_counts_again_once_it_is_rewritten, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(rewrite_replaces_all_objects, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(load_damaged_object_is_a_fault, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(survey_adopts_strays_and_drops_lost, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(survey_of_a_part_leaves_the_others, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(parse_truncated_or_flipped_is_damage_or_exact, set_up,
-                                        tear_down),
+        cmocka_unit_test_setup_teardown(flush_load_same_index, fixture_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(flush_many_packs_several_objects, fixture_set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(drop_pack_found_last_and_known_after_load, fixture_set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(revive_counts_again_once_it_is_rewritten, fixture_set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(rewrite_replaces_all_objects, fixture_set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(load_damaged_object_is_a_fault, fixture_set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(survey_adopts_strays_and_drops_lost, fixture_set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(survey_of_a_part_leaves_the_others, fixture_set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(parse_truncated_or_flipped_is_damage_or_exact,
+                                        fixture_set_up, fixture_tear_down),
     };
     return cmocka_run_group_tests_name("index", tests, NULL, NULL);
 }
